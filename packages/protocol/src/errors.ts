@@ -1,0 +1,77 @@
+/**
+ * The closed set of errors. `next` is what the reader should do: `retry` here after a moment,
+ * go `elsewhere`, `fix` the request, or `stop`. `status` is for HTTP, `close` for WebSockets:
+ * 4000-4099 reconnect here, 4100-4199 go to another region, 4200-4299 stop.
+ */
+export const ERRORS = {
+  'invalid-request': { status: 400, close: 4200, next: 'fix', title: 'The request is not valid' },
+  'invalid-json': { status: 400, close: 4201, next: 'fix', title: 'The body is not valid JSON' },
+  'malformed-frame': { status: 400, close: 4202, next: 'stop', title: 'The frame cannot be read' },
+  'frame-too-large': { status: 413, close: 4203, next: 'stop', title: 'The frame is too large' },
+  'body-too-large': { status: 413, close: 4204, next: 'fix', title: 'The text is too long' },
+  'clock-ahead': { status: 422, close: 4205, next: 'fix', title: 'The timestamp lies in the future' },
+  'id-mismatch': { status: 422, close: 4206, next: 'fix', title: 'The id is not the hash of the command' },
+  'read-only': { status: 403, close: 4207, next: 'stop', title: 'This document is written by commands only' },
+  'unauthorized': { status: 401, close: 4210, next: 'stop', title: 'A valid token is needed' },
+  'forbidden': { status: 403, close: 4211, next: 'stop', title: 'The token does not allow this' },
+  'not-found': { status: 404, close: 4212, next: 'fix', title: 'There is nothing of that name' },
+  'gone': { status: 410, close: 4213, next: 'stop', title: 'The message was deleted' },
+  'too-many-edits': { status: 409, close: 4214, next: 'stop', title: 'The message was edited too often' },
+  'not-here-yet': { status: 409, close: 4000, next: 'retry', title: 'This region does not have it yet' },
+  'rate-limited': { status: 429, close: 4001, next: 'retry', title: 'Too many requests' },
+  'not-committed': { status: 503, close: 4002, next: 'retry', title: 'The write was not confirmed' },
+  'not-ready': { status: 503, close: 4003, next: 'retry', title: 'The region is not ready' },
+  'too-slow': { status: 503, close: 4004, next: 'retry', title: 'The reader fell too far behind' },
+  'shutting-down': { status: 503, close: 4100, next: 'elsewhere', title: 'The region is shutting down' },
+  'elsewhere': { status: 421, close: 4101, next: 'elsewhere', title: 'The workspace lives in other regions' },
+  'internal': { status: 500, close: 4005, next: 'retry', title: 'Something broke on our side' },
+} as const;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An error with a code from the closed set; `detail` says what to do about this very case. */
+export class CausewayError extends Error {
+  readonly code: ErrorCode;
+  /** Regions that can serve the request, for `elsewhere`. */
+  readonly regions: readonly string[] | undefined;
+  /** Seconds after which a retry makes sense, for `next: retry`. */
+  readonly retryAfter: number | undefined;
+
+  constructor(
+    code: ErrorCode,
+    detail: string,
+    more: { regions?: readonly string[]; retryAfter?: number } = {},
+  ) {
+    super(detail);
+    this.name = 'CausewayError';
+    this.code = code;
+    this.regions = more.regions;
+    this.retryAfter = more.retryAfter;
+  }
+}
+
+/** RFC 9457 problem details. */
+export type Problem = {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: ErrorCode;
+  next: (typeof ERRORS)[ErrorCode]['next'];
+  requestId?: string;
+  regions?: readonly string[];
+};
+
+export function problemOf(error: CausewayError, requestId?: string): Problem {
+  const { status, title, next } = ERRORS[error.code];
+  return {
+    type: `urn:causeway:error:${error.code}`,
+    title,
+    status,
+    detail: error.message,
+    code: error.code,
+    next,
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(error.regions === undefined ? {} : { regions: error.regions }),
+  };
+}

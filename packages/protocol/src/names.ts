@@ -1,0 +1,49 @@
+import { isId } from './ids.ts';
+
+/**
+ * Names of what replicates, documents and cell scopes alike: `<workspace>/<kind>/<id…>`.
+ *
+ *   acme/segment/general/3      document: the third stretch of a channel
+ *   acme/canvas/Xy…             document: co-edited freely
+ *   acme/channel/general        scope: newest segments, topic
+ *   acme/message/general/Qp…    scope: the reactions of one message
+ *   acme/member/ada             scope: what only Ada sees (read markers)
+ *   acme/workspace/canvases     scope: the list of canvases
+ */
+export type Name =
+  | { kind: 'segment'; workspace: string; channel: string; segment: number }
+  | { kind: 'canvas'; workspace: string; canvas: string }
+  | { kind: 'channel'; workspace: string; channel: string }
+  | { kind: 'message'; workspace: string; channel: string; message: string }
+  | { kind: 'member'; workspace: string; member: string }
+  | { kind: 'workspace'; workspace: string; part: 'canvases' };
+
+export const segmentName = (workspace: string, channel: string, segment: number): string =>
+  `${workspace}/segment/${channel}/${segment}`;
+export const canvasName = (workspace: string, canvas: string): string => `${workspace}/canvas/${canvas}`;
+export const channelScope = (workspace: string, channel: string): string => `${workspace}/channel/${channel}`;
+export const messageScope = (workspace: string, channel: string, message: string): string =>
+  `${workspace}/message/${channel}/${message}`;
+export const memberScope = (workspace: string, member: string): string => `${workspace}/member/${member}`;
+export const canvasesScope = (workspace: string): string => `${workspace}/workspace/canvases`;
+
+const SEGMENT_NUMBER = /^[1-9][0-9]{0,8}$/;
+
+/** Takes a name apart; `undefined` for anything that is not one, whatever it holds. */
+export function parseName(name: string): Name | undefined {
+  const [workspace, kind, first, second, ...rest] = name.split('/');
+  if (workspace === undefined || first === undefined || rest.length > 0) return undefined;
+  if (!isId(workspace) || !isId(first)) return undefined;
+  if (kind === 'segment' && second !== undefined && SEGMENT_NUMBER.test(second))
+    return { kind, workspace, channel: first, segment: Number(second) };
+  if (kind === 'message' && second !== undefined && isId(second))
+    return { kind, workspace, channel: first, message: second };
+  if (second !== undefined) return undefined;
+  if (kind === 'canvas') return { kind, workspace, canvas: first };
+  if (kind === 'channel') return { kind, workspace, channel: first };
+  if (kind === 'member') return { kind, workspace, member: first };
+  if (kind === 'workspace' && first === 'canvases') return { kind, workspace, part: first };
+  return undefined;
+}
+
+export const workspaceOf = (name: string): string => name.slice(0, name.indexOf('/'));
