@@ -1,1 +1,11 @@
+export * from './hybrid-time.ts';
 export * from './ports.ts';
+export { mergeCell, wins, type CellListener } from './cells.ts';
+export { reactionsIn, type Before } from './history.ts';
+export type { DocumentListener } from './live-document.ts';
+export type { PeerState } from './receiver.ts';
+export { Replica, type Joined, type Notice, type ReplicaOptions } from './replica.ts';
+export { Segment, type Copy } from './segment.ts';
+export { indexUpdate } from './segment-index.ts';
+export { SEGMENT, highestTop, topKey } from './segment-rule.ts';
+export { newestFirst, unionOf } from './union.ts';

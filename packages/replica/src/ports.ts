@@ -69,7 +69,8 @@ export type SegmentRow = {
 
 export type ApplyBatch = {
   peer: string;
-  cursor: Cursor;
+  /** Where reading goes on after these rows; absent while more rows of the same delivery follow. */
+  cursor?: Cursor;
   /** The peer's rows: logged without an outbox row, so nothing echoes. */
   rows: Row[];
   /** What this region writes because of them (raised tops): logged with an outbox row. */

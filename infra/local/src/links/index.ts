@@ -1,0 +1,3 @@
+export * from './delays.ts';
+export * from './links.ts';
+export type { CutMode, RoadState } from './road.ts';

@@ -1,0 +1,176 @@
+import { defaultDelays, type Delays } from './delays.ts';
+import type { Target } from './connection.ts';
+import { hearsGreeting, comesToGreet } from './probe.ts';
+import { startProxy, type Proxy } from './proxy.ts';
+import { Road, type CutMode, type RoadState } from './road.ts';
+
+export type LinksOptions = {
+  /** The broker of each region. */
+  targets: Readonly<Record<string, Target>>;
+  /** Where the reader's way to the peer listens; 0, the default, takes any free port. */
+  port?: (reader: string, peer: string) => number;
+  /** One-way delays in milliseconds; the default is a map of the real world. */
+  delays?: Delays;
+  /** Of each direction, shared by its connections; unlimited by default. */
+  bytesPerSecond?: number;
+  /** Per connection and direction, 4 MiB by default: with 95 ms one way that is 44 MB/s. */
+  maxWaitingBytes?: number;
+};
+
+export type CutOptions = {
+  /** `black-hole` by default. */
+  mode?: CutMode;
+  /**
+   * `there` cuts only what `a` sends to `b`. A one-way black hole leaves connections half deaf and
+   * lets no new one open; a reset tears down every connection that needs this way, that is all.
+   */
+  direction?: 'both' | 'there' | 'back';
+};
+
+export type LinkState = RoadState & {
+  /** Open connections of the regions at both ends, whoever opened them. */
+  connections: number;
+};
+
+/** The wide area between regions, per pair and direction. Unknown regions throw `UnknownRegion`. */
+export type Links = {
+  /** The port on 127.0.0.1 at which `reader` reaches the broker of `peer`. */
+  port(reader: string, peer: string): number;
+  cut(a: string, b: string, options?: CutOptions): void;
+  /** Sets the one-way delay of both directions, in milliseconds. */
+  slow(a: string, b: string, delayMs: number): void;
+  /** Limits both directions, in bytes per second; `undefined` lifts the limit. */
+  limit(a: string, b: string, bytesPerSecond: number | undefined): void;
+  /** Makes links what they were at first, delays included: one link, all of one region, or all. */
+  heal(a?: string, b?: string): void;
+  state(): LinkState[];
+  /** Bytes on their way or held back, over all links. */
+  waitingBytes(): number;
+  /**
+   * Proves by connecting, from both ends, that no broker answers across the link. Throws if one
+   * does, and also when the broker does not even answer directly: then a silence proves nothing.
+   */
+  assertCut(a: string, b: string): Promise<void>;
+  /** Proves that the brokers answer across the link, within `withinMs` (5 s by default). */
+  assertHealed(a: string, b: string, withinMs?: number): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** There is no such region, or no link from it to itself; the message names those that are there. */
+export class UnknownRegion extends Error {
+  constructor(region: string, regions: readonly string[]) {
+    super(`There is no region ${region} here. Regions: ${regions.join(', ')}.`);
+    this.name = 'UnknownRegion';
+  }
+}
+
+const DIRECT_ANSWER_MS = 2_000;
+const PROBE_MARGIN_MS = 250;
+
+/** Opens the links between all regions of `targets`, each at its delay. */
+export async function createLinks(options: LinksOptions): Promise<Links> {
+  const { targets, delays = defaultDelays, port = () => 0, maxWaitingBytes = 4 * 1024 * 1024 } = options;
+  const regions = Object.keys(targets);
+  const roads = new Map<string, Road>();
+  for (const [from, to] of orderedPairs(regions))
+    roads.set(key(from, to), new Road(from, to, delays(from, to), options.bytesPerSecond));
+
+  const road = (from: string, to: string): Road => {
+    for (const region of [from, to]) if (!regions.includes(region)) throw new UnknownRegion(region, regions);
+    const found = roads.get(key(from, to));
+    if (found === undefined) throw new UnknownRegion(`${to} other than itself`, regions);
+    return found;
+  };
+  const bothWays = (a: string, b: string): [Road, Road] => [road(a, b), road(b, a)];
+
+  const proxies = await startProxies(regions, (reader, peer) =>
+    startProxy(
+      port(reader, peer),
+      targets[peer]!,
+      { there: road(reader, peer), back: road(peer, reader) },
+      maxWaitingBytes,
+    ),
+  );
+  const proxy = (reader: string, peer: string): Proxy => {
+    const { from, to } = road(reader, peer);
+    return proxies.get(key(from, to))!;
+  };
+
+  const answersDirectly = async (region: string): Promise<void> => {
+    if (!(await hearsGreeting(targets[region]!.port, DIRECT_ANSWER_MS)))
+      throw new Error(
+        `The broker of ${region} does not answer even directly: this says nothing of the link.`,
+      );
+  };
+
+  return {
+    port: (reader, peer) => proxy(reader, peer).port,
+    cut(a, b, { mode = 'black-hole', direction = 'both' } = {}) {
+      const [there, back] = bothWays(a, b);
+      if (direction !== 'back') there.cut(mode);
+      if (direction !== 'there') back.cut(mode);
+    },
+    slow(a, b, delayMs) {
+      for (const way of bothWays(a, b)) way.slow(delayMs);
+    },
+    limit(a, b, bytesPerSecond) {
+      for (const way of bothWays(a, b)) way.limit(bytesPerSecond);
+    },
+    heal(a, b) {
+      if (a !== undefined && b !== undefined) for (const way of bothWays(a, b)) way.heal();
+      else {
+        if (a !== undefined && !regions.includes(a)) throw new UnknownRegion(a, regions);
+        for (const way of roads.values()) if (a === undefined || way.from === a || way.to === a) way.heal();
+      }
+    },
+    state: () =>
+      [...roads.values()].map((way) => ({
+        ...way.state(),
+        connections: proxy(way.from, way.to).connections + proxy(way.to, way.from).connections,
+      })),
+    waitingBytes: () => [...proxies.values()].reduce((sum, { waitingBytes }) => sum + waitingBytes, 0),
+    async assertCut(a, b) {
+      const [there, back] = bothWays(a, b);
+      const withinMs = 2 * (there.delayMs + back.delayMs) + PROBE_MARGIN_MS;
+      const ends = [proxy(a, b), proxy(b, a)];
+      const heard = await Promise.all(ends.map((end) => hearsGreeting(end.port, withinMs)));
+      if (heard.includes(true))
+        throw new Error(`The link between ${a} and ${b} is not cut: a broker answered.`);
+      await Promise.all([a, b].map(answersDirectly));
+    },
+    async assertHealed(a, b, withinMs = 5_000) {
+      const ends = [proxy(a, b), proxy(b, a)];
+      const heard = await Promise.all(ends.map((end) => comesToGreet(end.port, withinMs)));
+      if (heard.includes(false))
+        throw new Error(`The link between ${a} and ${b} is not healed: no answer within ${withinMs} ms.`);
+    },
+    async close() {
+      await Promise.all([...proxies.values()].map((each) => each.close()));
+    },
+  };
+}
+
+const key = (from: string, to: string): string => `${from} ${to}`;
+
+function orderedPairs(regions: readonly string[]): [string, string][] {
+  return regions.flatMap((from) =>
+    regions.filter((to) => to !== from).map((to): [string, string] => [from, to]),
+  );
+}
+
+/** All or none: when one cannot listen, the others are closed again. */
+async function startProxies(
+  regions: readonly string[],
+  start: (reader: string, peer: string) => Promise<Proxy>,
+): Promise<Map<string, Proxy>> {
+  const proxies = new Map<string, Proxy>();
+  const started = await Promise.allSettled(
+    orderedPairs(regions).map(async ([reader, peer]) => {
+      proxies.set(key(reader, peer), await start(reader, peer));
+    }),
+  );
+  const failed = started.find((each) => each.status === 'rejected');
+  if (failed === undefined) return proxies;
+  await Promise.all([...proxies.values()].map((each) => each.close()));
+  throw failed.reason;
+}

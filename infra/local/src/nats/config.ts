@@ -1,0 +1,83 @@
+import { requestSubject, streamOfZone, updateSubjects } from '@causeway/protocol';
+
+export type NatsPeer = { region: string; password: string };
+
+/** A zone that a server is in. A zone that is not listed has no account there at all (R6). */
+export type NatsZone = {
+  zone: string;
+  /** Password of `app`, the region itself. */
+  app: string;
+  /** The other regions of the zone, each a user `peer_<region>`. */
+  peers: readonly NatsPeer[];
+};
+
+export type NatsConfigOptions = {
+  region: string;
+  port: number;
+  /** Folder of the streams. */
+  storeDir: string;
+  zones: readonly NatsZone[];
+  /** Password of `sys`, the operator. */
+  sys: string;
+};
+
+/** The user as which a peer reads here; also the name of its consumer. */
+export const peerUser = (region: string): string => `peer_${region}`;
+
+/** The configuration of one region's nats-server, in its own syntax. */
+export function natsConfig(options: NatsConfigOptions): string {
+  const { region, port, storeDir, zones, sys } = options;
+  return `server_name: ${quoted(region)}
+listen: "127.0.0.1:${port}"
+# One update per message; what is larger travels in chunks.
+max_payload: 1MB
+# A dead connection is noticed after 15 s from either side.
+ping_interval: "5s"
+ping_max: 2
+write_deadline: "5s"
+jetstream {
+  store_dir: ${quoted(storeDir)}
+  # Bounds, and independent of the free disk: each zone's stream takes 1 GiB, consumers live in memory.
+  max_file_store: ${2 * Math.max(zones.length, 1)}GB
+  max_memory_store: 64MB
+}
+accounts {
+  SYS { users: [ { user: sys, password: ${quoted(sys)} } ] }
+${zones.map((zone) => account(region, zone)).join('\n')}
+}
+system_account: SYS
+`;
+}
+
+function account(region: string, { zone, app, peers }: NatsZone): string {
+  const name = streamOfZone(zone);
+  const users = [
+    `{ user: app, password: ${quoted(app)} }`,
+    ...peers.map((peer) => peerEntry(region, name, peer)),
+  ];
+  return `  ${name} {
+    jetstream: enabled
+    users: [
+      ${users.join('\n      ')}
+    ]
+  }`;
+}
+
+/** All that a peer may do here: keep its one consumer of our updates, read it, say hello. */
+function peerEntry(region: string, stream: string, peer: NatsPeer): string {
+  const consumer = `${stream}.${peerUser(peer.region)}`;
+  const publish = [
+    `$JS.API.CONSUMER.CREATE.${consumer}.${updateSubjects(region)}`,
+    `$JS.API.CONSUMER.DELETE.${consumer}`,
+    `$JS.API.CONSUMER.INFO.${consumer}`,
+    `$JS.API.CONSUMER.MSG.NEXT.${consumer}`,
+    requestSubject(region, 'hello'),
+  ];
+  const subscribe = [`_INBOX_${peer.region}.>`];
+  return `{ user: ${quoted(peerUser(peer.region))}, password: ${quoted(peer.password)}, permissions: {
+        publish: { allow: ${JSON.stringify(publish)} }
+        subscribe: { allow: ${JSON.stringify(subscribe)} }
+      } }`;
+}
+
+const quoted = (text: string): string => JSON.stringify(text);

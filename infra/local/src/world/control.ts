@@ -1,0 +1,127 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import fastifyStatic from '@fastify/static';
+import fastify, { type FastifyInstance } from 'fastify';
+import { UnknownRegion, type CutOptions, type Links } from '../links/index.ts';
+import { WorldError } from './error.ts';
+import { placeholderPage } from './placeholder.ts';
+import type { WorldStatus } from './status.ts';
+import { DEFAULT_TTL_SECONDS } from './token.ts';
+
+/** What the control API can do to a world. */
+export type Controlled = {
+  readonly links: Links;
+  status(): Promise<WorldStatus>;
+  token(member: string, options: { workspace?: string; region?: string; ttl?: number }): Promise<string>;
+  /** Somebody wants the world to end. */
+  down(): void;
+};
+
+/** The body of `POST /world/links`. */
+export type LinksRequest =
+  | ({ action: 'cut'; a: string; b: string } & CutOptions)
+  | { action: 'slow'; a: string; b: string; delayMs: number }
+  | { action: 'heal'; a?: string; b?: string };
+
+const name = { type: 'string', minLength: 1, maxLength: 64 };
+const linksBody = {
+  type: 'object',
+  required: ['action'],
+  additionalProperties: false,
+  properties: {
+    action: { enum: ['cut', 'slow', 'heal'] },
+    a: name,
+    b: name,
+    mode: { enum: ['black-hole', 'reset'] },
+    direction: { enum: ['both', 'there', 'back'] },
+    delayMs: { type: 'number', minimum: 0, maximum: 60_000 },
+  },
+  allOf: [
+    { if: { properties: { action: { const: 'cut' } } }, then: { required: ['a', 'b'] } },
+    { if: { properties: { action: { const: 'slow' } } }, then: { required: ['a', 'b', 'delayMs'] } },
+  ],
+};
+const tokenQuery = {
+  type: 'object',
+  required: ['member'],
+  additionalProperties: false,
+  properties: { member: name, workspace: name, region: name, ttl: { type: 'number' } },
+};
+
+type TokenQuery = { member: string; workspace?: string; region?: string; ttl?: number };
+
+/**
+ * Serves the web page and the control API on 127.0.0.1. Only for this machine and this page:
+ * requests under another host name, or from a page of another origin, are refused.
+ */
+export async function startControl(
+  world: Controlled,
+  { port, pageFolder }: { port: number; pageFolder: string },
+): Promise<{ close(): Promise<void> }> {
+  const app = fastify({ logger: false, forceCloseConnections: true });
+  app.addHook('onRequest', async ({ headers }) => {
+    if (!isHere(`http://${headers.host ?? ''}`) || !isHere(headers.origin ?? 'http://localhost'))
+      throw new Refused('This server is for this machine and its own page only.');
+  });
+  app.setErrorHandler(async (error: Error & { statusCode?: number; code?: string }, _request, reply) => {
+    await reply.code(statusOf(error)).send({ error: error.message });
+  });
+  steer(app, world);
+  await servePage(app, pageFolder, world);
+  await app.listen({ host: '127.0.0.1', port });
+  return { close: () => app.close() };
+}
+
+class Refused extends Error {}
+
+function statusOf(error: Error & { statusCode?: number }): number {
+  if (error instanceof Refused) return 403;
+  if (error instanceof WorldError || error instanceof UnknownRegion) return 400;
+  return error.statusCode ?? 500;
+}
+
+function isHere(origin: string): boolean {
+  return URL.canParse(origin) && ['127.0.0.1', 'localhost', '[::1]'].includes(new URL(origin).hostname);
+}
+
+function steer(app: FastifyInstance, world: Controlled): void {
+  app.get('/world/status', () => world.status());
+
+  app.post<{ Body: LinksRequest }>('/world/links', { schema: { body: linksBody } }, async ({ body }) => {
+    if (body.action === 'cut') world.links.cut(body.a, body.b, body);
+    else if (body.action === 'slow') world.links.slow(body.a, body.b, body.delayMs);
+    else world.links.heal(body.a, body.b);
+    return { links: world.links.state() };
+  });
+
+  app.get<{ Querystring: TokenQuery }>(
+    '/world/token',
+    { schema: { querystring: tokenQuery } },
+    async ({ query: { member, ...options } }, reply) => {
+      const token = await world.token(member, options);
+      await reply
+        .header('cache-control', 'no-store')
+        .send({ token, member, expiresInSeconds: options.ttl ?? DEFAULT_TTL_SECONDS });
+    },
+  );
+
+  app.post('/world/down', async (_request, reply) => {
+    reply.raw.once('close', () => world.down());
+    await reply.code(202).send({ down: true });
+  });
+}
+
+/** The built page, whatever path of it is asked for; without one, a page that says what there is. */
+async function servePage(app: FastifyInstance, folder: string, world: Controlled): Promise<void> {
+  if (existsSync(join(folder, 'index.html'))) {
+    await app.register(fastifyStatic, { root: folder, wildcard: true });
+    app.setNotFoundHandler(async ({ method, url }, reply) => {
+      const isPage = method === 'GET' && !url.startsWith('/world/');
+      if (isPage) await reply.sendFile('index.html');
+      else await reply.code(404).send({ error: 'There is nothing of that name.' });
+    });
+  } else
+    app.get('/', async (_request, reply) => {
+      await reply.type('text/html; charset=utf-8').send(placeholderPage(await world.status()));
+    });
+}

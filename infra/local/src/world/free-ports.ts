@@ -1,0 +1,58 @@
+import { createServer } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { WorldError } from './error.ts';
+import type { Ports } from './layout.ts';
+
+const RETRY_MS = 100;
+
+/**
+ * Makes sure that a world can listen where it wants to. Waits up to `patienceMs` for ports that
+ * the processes of a world that was killed a moment ago still hold.
+ */
+export async function requireFreePorts(
+  ports: Ports,
+  regions: readonly string[],
+  patienceMs: number,
+): Promise<void> {
+  const deadline = performance.now() + patienceMs;
+  const wanted = whatListens(ports, regions);
+  for (;;) {
+    const taken = await firstTaken(wanted);
+    if (taken === undefined) return;
+    if (performance.now() >= deadline)
+      throw new WorldError(
+        `Port ${taken.port} (${taken.what}) is taken by another process. ` +
+          'Stop that one, or choose other ports: CAUSEWAY_BASE_PORT=5100 npm start',
+      );
+    await pause(RETRY_MS);
+  }
+}
+
+type Listener = { port: number; what: string };
+
+function whatListens(ports: Ports, regions: readonly string[]): Listener[] {
+  return [
+    { port: ports.web, what: 'the web page' },
+    ...regions.flatMap((region) => [
+      { port: ports.region(region), what: `region ${region}` },
+      { port: ports.postgres(region), what: `Postgres of ${region}` },
+      { port: ports.nats(region), what: `NATS of ${region}` },
+      ...regions
+        .filter((peer) => peer !== region)
+        .map((peer) => ({ port: ports.link(region, peer), what: `link ${region} - ${peer}` })),
+    ]),
+  ];
+}
+
+async function firstTaken(wanted: readonly Listener[]): Promise<Listener | undefined> {
+  const free = await Promise.all(wanted.map(({ port }) => isFree(port)));
+  return wanted[free.indexOf(false)];
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}

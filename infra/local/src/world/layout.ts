@@ -1,0 +1,66 @@
+import { WorldError } from './error.ts';
+
+/** All regions that a local world can have, in the order of their ports. */
+export const REGIONS = ['us-east', 'eu-west', 'eu-central', 'ap-south'] as const;
+
+/** Where a zone's data may rest. A zone exists when at least one of its regions runs. */
+const ZONES: Readonly<Record<string, readonly string[]>> = {
+  global: REGIONS,
+  eu: ['eu-west', 'eu-central'],
+};
+
+export const DEFAULT_BASE_PORT = 4100;
+
+/** The zones of a region. */
+export const zonesOf = (region: string): string[] =>
+  Object.keys(ZONES).filter((zone) => ZONES[zone]!.includes(region));
+
+/** The regions of a zone among those that run. */
+export const regionsOf = (zone: string, running: readonly string[]): string[] =>
+  running.filter((region) => ZONES[zone]?.includes(region));
+
+/** The regions that were asked for, each once, in the fixed order; all when none were named. */
+export function chooseRegions(asked: readonly string[] = REGIONS): string[] {
+  const unknown = asked.find((region) => !REGIONS.some((known) => known === region));
+  if (unknown !== undefined)
+    throw new WorldError(`There is no region "${unknown}". Choose from: ${REGIONS.join(', ')}.`);
+  if (asked.length === 0) throw new WorldError(`A world needs a region: ${REGIONS.join(', ')}.`);
+  return REGIONS.filter((region) => asked.includes(region));
+}
+
+export type Ports = {
+  /** The web page and the control API. */
+  web: number;
+  /** HTTP and WebSocket of a region. */
+  region(region: string): number;
+  postgres(region: string): number;
+  nats(region: string): number;
+  /** Where `reader` reaches the broker of `peer`. */
+  link(reader: string, peer: string): number;
+};
+
+/** Ports above `base`. A region has the same ones in a smaller world and after a restart. */
+export function portsFrom(base: number): Ports {
+  const index = (region: string): number => REGIONS.findIndex((known) => known === region);
+  return {
+    web: base,
+    region: (region) => base + 1 + index(region),
+    postgres: (region) => base + 11 + index(region),
+    nats: (region) => base + 21 + index(region),
+    link: (reader, peer) => base + 40 + 10 * index(reader) + index(peer),
+  };
+}
+
+/** The highest offset that `portsFrom` gives. */
+const LAST_OFFSET = 73;
+
+/** `CAUSEWAY_BASE_PORT`, or 4100. */
+export function basePortOf(env: Readonly<Record<string, string | undefined>>): number {
+  const text = env['CAUSEWAY_BASE_PORT'];
+  if (text === undefined || text === '') return DEFAULT_BASE_PORT;
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 1024 && port + LAST_OFFSET <= 65_535) return port;
+  throw new WorldError(
+    `CAUSEWAY_BASE_PORT is "${text}"; it must be a port from 1024 to ${65_535 - LAST_OFFSET}.`,
+  );
+}

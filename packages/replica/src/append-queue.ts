@@ -1,0 +1,311 @@
+import { CausewayError, type Entry } from '@causeway/protocol';
+import type { LiveDocument } from './live-document.ts';
+import { Refused, type OutboxRow, type Row, type Store, type Untidy } from './ports.ts';
+import { indexUpdate } from './segment-index.ts';
+
+type CellsEntry = Extract<Entry, { kind: 'cells' }>;
+
+/** What a job wrote when its turn came: an answer to give after the commit, and changed cells. */
+export type Written<T> = { answer: T; cells?: CellsEntry[] };
+
+/**
+ * One piece of work on one document or scope. `author` runs synchronously when a batch is formed;
+ * then everything written before it is committed or part of the same batch, so an answer that
+ * depends on state that is not committed yet (a repeat, a no-op, a refusal) shares the fate of
+ * that state by construction. It may throw a CausewayError: a refusal, given after the commit too.
+ */
+export type Job<T> = {
+  /** Name of the document or scope; work on one key is one at a time, in order. */
+  key: string;
+  /** The document in memory, when the key is one. */
+  live?: LiveDocument;
+  /** Whom the written bytes are attributed to (canvases). */
+  member?: string;
+  /** Bytes that this job is about, for the bounds. */
+  size: number;
+  author(live: LiveDocument | undefined): Written<T>;
+};
+
+type Waiting = {
+  job: Job<unknown>;
+  resolve(answer: unknown): void;
+  reject(error: unknown): void;
+  /** Tried in a batch that the store refused: goes alone now. */
+  alone: boolean;
+};
+
+type Outcome = { of: Waiting; answer: unknown } | { of: Waiting; error: unknown };
+
+/** A key's share of a batch: what it wrote and what its jobs are to be told. */
+type Share = {
+  key: string;
+  live: LiveDocument | undefined;
+  rows: Row[];
+  told: Uint8Array[];
+  outcomes: Outcome[];
+};
+
+export type QueueEvents = {
+  author(): number;
+  committed(rows: readonly Row[], result: { outbox: OutboxRow[]; untidy: Untidy[] }): void;
+  /** These documents and scopes may differ from the log now: forget them, and the clientID. */
+  failed(keys: readonly string[]): void;
+  reload(key: string): Promise<LiveDocument | undefined>;
+};
+
+const BATCH = { jobs: 500, bytes: 1024 * 1024 } as const;
+/** Bytes of one logged row: small enough for one NATS message with its headers. */
+const ROW_BYTES = 512 * 1024;
+/** Jobs that may wait; beyond it the store is the bottleneck and callers are told so. */
+const WAITING_JOBS = 20_000;
+
+/**
+ * Group commit: what waits while a commit is in flight goes into the next one. As many commits
+ * are under way as the store has lanes, but a document is on one of them at a time.
+ */
+export class AppendQueue {
+  readonly #store: Store;
+  readonly #events: QueueEvents;
+  readonly #waiting = new Map<string, Waiting[]>();
+  readonly #inFlight = new Map<string, Promise<void>>();
+  #free: number;
+  #count = 0;
+  #pumping = false;
+
+  constructor(store: Store, events: QueueEvents) {
+    this.#store = store;
+    this.#events = events;
+    this.#free = store.lanes;
+  }
+
+  /** Jobs that wait for a commit to start. */
+  get length(): number {
+    return this.#count;
+  }
+
+  /** Is there work on this key, waiting or under way? */
+  has(key: string): boolean {
+    return this.#waiting.has(key) || this.#inFlight.has(key);
+  }
+
+  /** Resolves once everything that was authored on this key so far is committed; rejects if it failed. */
+  settled(key: string): Promise<void> {
+    return this.#inFlight.get(key) ?? Promise.resolve();
+  }
+
+  /** Resolves when nothing waits and nothing is under way. */
+  async drained(): Promise<void> {
+    while (this.#inFlight.size > 0 || this.#count > 0) {
+      await Promise.allSettled(this.#inFlight.values());
+      await Promise.resolve();
+    }
+  }
+
+  /**
+   * The answer of the job, after the commit that it took part in. Rejects with the job's own
+   * error, or `not-committed` when the commit failed or nobody can say.
+   */
+  run<T>(job: Job<T>): Promise<T> {
+    if (this.#count >= WAITING_JOBS)
+      return Promise.reject(
+        new CausewayError('not-committed', 'too many writes are waiting for the database; try again', {
+          retryAfter: 1,
+        }),
+      );
+    return new Promise<T>((resolve, reject) => {
+      this.#push({ job, resolve: resolve as (answer: unknown) => void, reject, alone: false });
+    });
+  }
+
+  #push(waiting: Waiting): void {
+    const { key } = waiting.job;
+    const others = this.#waiting.get(key);
+    if (others === undefined) this.#waiting.set(key, [waiting]);
+    else others.push(waiting);
+    this.#count++;
+    this.#pump();
+  }
+
+  /** Starts commits at the end of this turn of the event loop, so that what arrives together goes together. */
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    queueMicrotask(() => {
+      this.#pumping = false;
+      while (this.#free > 0) {
+        const batch = this.#take();
+        if (batch.length === 0) return;
+        this.#free--;
+        void this.#commit(batch).finally(() => {
+          this.#free++;
+          this.#pump();
+        });
+      }
+    });
+  }
+
+  /** The longest-waiting keys that are not under way, up to the bounds of a batch. */
+  #take(): Waiting[][] {
+    const batch: Waiting[][] = [];
+    let jobs = 0;
+    let bytes = 0;
+    for (const [key, waiting] of this.#waiting) {
+      if (jobs >= BATCH.jobs || bytes >= BATCH.bytes) break;
+      if (this.#inFlight.has(key)) continue;
+      const mustBeAlone = waiting[0]!.alone;
+      if (mustBeAlone && jobs > 0) continue;
+      let count = 0;
+      while (count < waiting.length && jobs < BATCH.jobs && bytes < BATCH.bytes) {
+        if (waiting[count]!.alone && jobs > 0) break;
+        bytes += waiting[count]!.job.size;
+        jobs++;
+        count++;
+        if (mustBeAlone) break;
+      }
+      batch.push(waiting.splice(0, count));
+      if (waiting.length === 0) this.#waiting.delete(key);
+      this.#count -= count;
+      if (mustBeAlone) break;
+    }
+    return batch;
+  }
+
+  async #commit(batch: Waiting[][]): Promise<void> {
+    const shares = batch.map((jobs) => this.#authorShare(jobs));
+    const rows = shares.flatMap((share) => share.rows);
+    if (rows.length === 0) {
+      for (const share of shares) answer(share.outcomes);
+      return;
+    }
+    const commit = this.#store.append(rows);
+    const fate = commit.then(
+      () => undefined,
+      (error: unknown) => {
+        throw notCommitted(error);
+      },
+    );
+    fate.catch(() => undefined);
+    for (const { key } of shares) this.#inFlight.set(key, fate);
+    let result: Awaited<typeof commit>;
+    try {
+      result = await commit;
+    } catch (error) {
+      for (const { key } of shares) this.#inFlight.delete(key);
+      this.#fail(shares, error);
+      return;
+    }
+    for (const { key } of shares) this.#inFlight.delete(key);
+    this.#events.committed(rows, result);
+    for (const share of shares) answer(share.outcomes);
+    for (const { live, told } of shares) for (const bytes of told) live?.tell(bytes);
+  }
+
+  /** Lets the jobs of one key write, each document update in one transaction per member. */
+  #authorShare(jobs: Waiting[]): Share {
+    const { key, live } = jobs[0]!.job;
+    const share: Share = { key, live, rows: [], told: [], outcomes: [] };
+    if (live?.dropped === true) {
+      const error = notCommitted(new Error('the document was reloaded'));
+      share.outcomes = jobs.map((of) => ({ of, error }));
+      return share;
+    }
+    for (const run of runsOf(jobs)) {
+      const cells: CellsEntry[] = [];
+      const write = (): void => {
+        for (const of of run) {
+          try {
+            const written = of.job.author(live);
+            cells.push(...(written.cells ?? []));
+            share.outcomes.push({ of, answer: written.answer });
+          } catch (error) {
+            share.outcomes.push({ of, error });
+          }
+        }
+      };
+      const bytes = live === undefined ? void write() : live.author(this.#events.author(), write);
+      // Cells first: a peer that sees a segment then knows already that it is the newest.
+      for (const entry of cells) share.rows.push({ entry });
+      if (bytes === undefined) continue;
+      share.told.push(bytes);
+      share.rows.push(updateRow(key, bytes, run[0]!.job.member));
+    }
+    return share;
+  }
+
+  #fail(shares: readonly Share[], error: unknown): void {
+    this.#events.failed(shares.map(({ key }) => key));
+    const tried = shares.flatMap((share) => share.outcomes.map(({ of }) => of));
+    if (error instanceof Refused && tried.length > 1) {
+      // Something in the batch is not storable. One by one, the others need not suffer.
+      for (const waiting of tried) void this.#retryAlone(waiting);
+      return;
+    }
+    const refusal =
+      error instanceof Refused
+        ? new CausewayError('invalid-request', `the database does not take this: ${error.message}`)
+        : notCommitted(error);
+    const behind = shares.flatMap(({ key }) => this.#takeAll(key));
+    for (const { reject } of tried) reject(refusal);
+    for (const { reject } of behind) reject(notCommitted(error));
+  }
+
+  /** What waits behind a failed commit of its document fails too. */
+  #takeAll(key: string): Waiting[] {
+    const waiting = this.#waiting.get(key) ?? [];
+    this.#waiting.delete(key);
+    this.#count -= waiting.length;
+    return waiting;
+  }
+
+  async #retryAlone(waiting: Waiting): Promise<void> {
+    try {
+      const live = await this.#events.reload(waiting.job.key);
+      this.#push({
+        ...waiting,
+        alone: true,
+        job: live === undefined ? waiting.job : { ...waiting.job, live },
+      });
+    } catch (error) {
+      waiting.reject(notCommitted(error));
+    }
+  }
+}
+
+/** Neighbouring jobs of one member, so that a row has one author; bounded by the size of a row. */
+function runsOf(jobs: readonly Waiting[]): Waiting[][] {
+  const runs: Waiting[][] = [];
+  let bytes = 0;
+  for (const waiting of jobs) {
+    const run = runs.at(-1);
+    bytes += waiting.job.size;
+    if (run === undefined || run[0]!.job.member !== waiting.job.member || bytes > ROW_BYTES) {
+      runs.push([waiting]);
+      bytes = waiting.job.size;
+    } else run.push(waiting);
+  }
+  return runs;
+}
+
+export function updateRow(name: string, bytes: Uint8Array, member?: string): Row {
+  const index = indexUpdate(name, bytes);
+  return {
+    entry: { kind: 'update', name, bytes, ...(member === undefined ? {} : { member }) },
+    ...(index === undefined ? {} : { index }),
+  };
+}
+
+function answer(outcomes: readonly Outcome[]): void {
+  for (const outcome of outcomes)
+    if ('error' in outcome) outcome.of.reject(outcome.error);
+    else outcome.of.resolve(outcome.answer);
+}
+
+function notCommitted(cause: unknown): CausewayError {
+  if (cause instanceof CausewayError) return cause;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const error = new CausewayError('not-committed', `not confirmed by the database (${why}); send it again`, {
+    retryAfter: 1,
+  });
+  error.cause = cause;
+  return error;
+}

@@ -1,0 +1,87 @@
+import { canonical, type Cell, type Entry } from '@causeway/protocol';
+import type { Store } from './ports.ts';
+
+export type CellsEntry = Extract<Entry, { kind: 'cells' }>;
+export type CellListener = (scope: string, cells: readonly Omit<Cell, 'scope'>[]) => void;
+type Held = Omit<Cell, 'scope'>;
+
+/** The law of cells: the larger `v` wins, and among equal ones the larger value text. */
+export function wins(
+  a: { v: string; value: unknown },
+  b: { v: string; value: unknown } | undefined,
+): boolean {
+  if (b === undefined || a.v > b.v) return true;
+  return a.v === b.v && canonical(a.value) > canonical(b.value);
+}
+
+export function mergeCell(into: Map<string, Held>, cell: Held): void {
+  if (wins(cell, into.get(cell.key))) into.set(cell.key, cell);
+}
+
+export const cellsEntry = (scope: string, ...cells: Held[]): CellsEntry => ({ kind: 'cells', scope, cells });
+
+type Slot = { loading: Promise<ReadonlyMap<string, Held>>; held: Map<string, Held> };
+
+/** Scopes held in memory; the ones used longest ago leave first. */
+const SCOPES = 4_096;
+
+/** Committed cells of the scopes in use, and those who want to hear of changes. */
+export class Cells {
+  readonly #store: Store;
+  readonly #slots = new Map<string, Slot>();
+  readonly #listeners = new Map<string, Set<CellListener>>();
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** The cells of a scope as committed, by key; the map follows later commits while the scope stays in memory. */
+  open(scope: string): Promise<ReadonlyMap<string, Held>> {
+    let slot = this.#slots.get(scope);
+    if (slot === undefined) {
+      slot = { held: new Map(), loading: undefined as never };
+      slot.loading = this.#load(scope, slot);
+    }
+    this.#slots.delete(scope);
+    this.#slots.set(scope, slot);
+    if (this.#slots.size > SCOPES) this.#slots.delete(this.#slots.keys().next().value!);
+    return slot.loading;
+  }
+
+  /** Cells that were just committed, here or elsewhere. */
+  committed({ scope, cells }: CellsEntry): void {
+    // Merging is commutative, so a scope that is still loading may take them before its rows.
+    const slot = this.#slots.get(scope);
+    if (slot !== undefined) for (const cell of cells) mergeCell(slot.held, cell);
+    for (const listener of this.#listeners.get(scope) ?? []) listener(scope, cells);
+  }
+
+  drop(scope: string): void {
+    this.#slots.delete(scope);
+  }
+
+  /** Calls `listener` with every later change of these scopes, until the returned function is called. */
+  subscribe(scopes: readonly string[], listener: CellListener): () => void {
+    for (const scope of scopes) {
+      const listeners = this.#listeners.get(scope) ?? new Set();
+      this.#listeners.set(scope, listeners.add(listener));
+    }
+    return () => {
+      for (const scope of scopes) {
+        const listeners = this.#listeners.get(scope);
+        listeners?.delete(listener);
+        if (listeners?.size === 0) this.#listeners.delete(scope);
+      }
+    };
+  }
+
+  async #load(scope: string, slot: Slot): Promise<ReadonlyMap<string, Held>> {
+    try {
+      for (const cell of await this.#store.loadCells([scope])) mergeCell(slot.held, cell);
+      return slot.held;
+    } catch (error) {
+      if (this.#slots.get(scope) === slot) this.#slots.delete(scope);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,141 @@
+import { channelScope, parseName } from '@causeway/protocol';
+import type { CellsEntry, Cells } from './cells.ts';
+import { cellsEntry } from './cells.ts';
+import { countOrder } from './hybrid-time.ts';
+import type { Row, Store } from './ports.ts';
+import { highestTop, isFull, topKey, type Authored } from './segment-rule.ts';
+
+type State = {
+  /** What this region authored, by segment, the commit in flight included. */
+  authored: Map<number, Authored>;
+  /** A segment found full: posts go above it. */
+  above: number;
+  /** The `top` that this process has written or found written. */
+  raised: number;
+};
+
+/** Which segment the next post of a channel goes into, and this region's `top` of it. */
+export class Channels {
+  readonly #store: Store;
+  readonly #cells: Cells;
+  readonly #region: string;
+  readonly #regions: number;
+  readonly #states = new Map<string, Promise<State>>();
+
+  constructor(store: Store, cells: Cells, region: string, regions: number) {
+    this.#store = store;
+    this.#cells = cells;
+    this.#region = region;
+    this.#regions = regions;
+  }
+
+  /** The number of the segment to post into: the highest one known, or the next when our share is used up. */
+  async segmentForPost(channel: string): Promise<number> {
+    const state = await this.#open(channel);
+    const top = Math.max(
+      highestTop((await this.#cells.open(channel)).values()),
+      state.raised,
+      state.above + 1,
+    );
+    return this.#isFull(state, top, 0) ? top + 1 : top;
+  }
+
+  /**
+   * Counts a post that is being authored and returns the cells that go with it (our `top`, when
+   * it rises); `full` when it has to go into the next segment instead. Synchronous, for authors;
+   * the channel must have been asked for by `segmentForPost` before.
+   */
+  countPost(
+    state: State,
+    channel: string,
+    segment: number,
+    bytes: number,
+    size: number,
+  ): CellsEntry[] | 'full' {
+    if (this.#isFull(state, segment, size)) {
+      state.above = Math.max(state.above, segment);
+      return 'full';
+    }
+    const authored = authoredIn(state, segment);
+    authored.posts++;
+    authored.operations++;
+    authored.bytes += bytes;
+    return this.#raise(state, channel, segment);
+  }
+
+  countOperation(state: State, segment: number, bytes: number): void {
+    const authored = authoredIn(state, segment);
+    authored.operations++;
+    authored.bytes += bytes;
+  }
+
+  /** The state that the counting functions take. */
+  state(channel: string): Promise<State> {
+    return this.#open(channel);
+  }
+
+  /** Our `top` cells that follow from segments which peers opened. */
+  async raisedBy(rows: readonly Row[]): Promise<Row[]> {
+    const highest = new Map<string, number>();
+    for (const { index } of rows)
+      if (index !== undefined && index.posts.length > 0)
+        highest.set(index.channel, Math.max(highest.get(index.channel) ?? 0, index.segment));
+    const raised: Row[] = [];
+    for (const [channel, segment] of highest) {
+      const held = (await this.#cells.open(channel)).get(topKey(this.#region))?.value;
+      if (typeof held === 'number' && held >= segment) continue;
+      raised.push({ entry: this.#topEntry(channel, segment) });
+    }
+    return raised;
+  }
+
+  /** Forgets what was counted for a document whose commit failed. */
+  drop(name: string): void {
+    const parsed = parseName(name);
+    if (parsed?.kind === 'segment') this.#states.delete(channelScope(parsed.workspace, parsed.channel));
+    else if (parsed?.kind === 'channel') this.#states.delete(name);
+  }
+
+  #raise(state: State, channel: string, segment: number): CellsEntry[] {
+    if (state.raised >= segment) return [];
+    state.raised = segment;
+    return [this.#topEntry(channel, segment)];
+  }
+
+  #topEntry(channel: string, segment: number): CellsEntry {
+    return cellsEntry(channel, { key: topKey(this.#region), v: countOrder(segment), value: segment });
+  }
+
+  #isFull(state: State, segment: number, size: number): boolean {
+    return isFull(state.authored.get(segment) ?? NOTHING, size, this.#regions);
+  }
+
+  #open(channel: string): Promise<State> {
+    let state = this.#states.get(channel);
+    if (state === undefined) {
+      state = this.#load(channel);
+      this.#states.set(channel, state);
+      state.catch(() => this.#states.delete(channel));
+    }
+    return state;
+  }
+
+  async #load(channel: string): Promise<State> {
+    const cells = await this.#cells.open(channel);
+    const authored = new Map<number, Authored>();
+    for (const row of await this.#store.segments(channel))
+      authored.set(row.segment, { posts: row.posts, bytes: row.bytes, operations: row.operations });
+    const raised = cells.get(topKey(this.#region))?.value;
+    return { authored, above: 0, raised: typeof raised === 'number' ? raised : 0 };
+  }
+}
+
+export type ChannelState = State;
+
+const NOTHING: Authored = { posts: 0, bytes: 0, operations: 0 };
+
+function authoredIn(state: State, segment: number): Authored {
+  let authored = state.authored.get(segment);
+  if (authored === undefined) state.authored.set(segment, (authored = { ...NOTHING }));
+  return authored;
+}

@@ -1,0 +1,76 @@
+import { CausewayError, LIMITS, channelScope, segmentName, type CommandOf } from '@causeway/protocol';
+import { timeOfPost } from '../hybrid-time.ts';
+import type { Answer, Context } from './context.ts';
+
+/** Refused by a full segment: the post goes into the next one. Never leaves this file. */
+class Full extends Error {}
+
+/**
+ * Posts a message, or finds it posted. The id is looked up first: a retry belongs where the
+ * message is, in whatever segment that was. A copy that slips through (written by another region
+ * or process meanwhile) is harmless: readers take the union by id.
+ */
+export async function post(context: Context, id: string, command: CommandOf<'post'>): Promise<Answer> {
+  checkBody(command.body);
+  const channel = channelScope(command.workspace, command.channel);
+  const held = await context.lookup.segmentsOf(channel, id);
+  for (;;) {
+    const segment = held[0]?.segment ?? (await context.channels.segmentForPost(channel));
+    try {
+      return await postInto(context, id, command, segment);
+    } catch (error) {
+      if (!(error instanceof Full)) throw error;
+    }
+  }
+}
+
+async function postInto(
+  context: Context,
+  id: string,
+  command: CommandOf<'post'>,
+  number: number,
+): Promise<Answer> {
+  const channel = channelScope(command.workspace, command.channel);
+  const name = segmentName(command.workspace, command.channel, number);
+  const state = await context.channels.state(channel);
+  const live = await context.documents.open(name);
+  const size = 160 + command.body.length;
+  return context.queue.run<Answer>({
+    key: name,
+    live,
+    size,
+    author: () => {
+      const segment = live.segment!;
+      const written = segment.positionOf(id);
+      if (written !== undefined) return { answer: { id, token: [{ document: name, ...written }] } };
+      const cells = context.channels.countPost(state, channel, number, size, segment.size);
+      if (cells === 'full') throw new Full();
+      const t = timeOfPost(context.clock.tick(), context.author());
+      const position = segment.post(id, t, {
+        a: command.member,
+        b: command.body,
+        o: context.region,
+        ...(command.thread === undefined ? {} : { r: command.thread }),
+      });
+      return { answer: { id, token: [{ document: name, ...position }] }, cells };
+    },
+  });
+}
+
+export function checkBody(body: string): void {
+  if (body.length > LIMITS.bodyChars)
+    throw new CausewayError(
+      'body-too-large',
+      `a message holds at most ${LIMITS.bodyChars} characters and this one has ${body.length}; split it`,
+    );
+  checkText(body, 'the message');
+}
+
+/** Postgres stores no NUL, and half a surrogate pair has no UTF-8: refused before anything is written. */
+export function checkText(text: string, what: string): void {
+  if (text.includes('\0') || !text.isWellFormed())
+    throw new CausewayError(
+      'invalid-request',
+      `${what} holds a character that is not text (NUL or half a pair)`,
+    );
+}

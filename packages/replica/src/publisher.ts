@@ -1,0 +1,203 @@
+import { contentId, encodeEntry, nameOfEntry } from '@causeway/protocol';
+import type { Bus, Hello, OutboxRow, Store, Time } from './ports.ts';
+
+/** Rows kept in memory for publication; beyond it they are read from the outbox again. */
+const QUEUED = 20_000;
+/** Publishes that may wait for the broker's answer. */
+const IN_FLIGHT = 1_000;
+const HEARTBEAT_MS = 1_000;
+/** Rows this old were left by a crash, or by a process that could not reach the broker. */
+const SWEEP = { everyMs: 5_000, olderThanMs: 5_000, limit: 2_000 } as const;
+const RETRY_MS = 250;
+/** Published rows leave the outbox together, at most this much later. */
+const SETTLE_MS = 25;
+
+export type PublisherEvents = {
+  /** Rows found in the outbox that this process did not commit itself, or of which it never knew. */
+  found(rows: readonly OutboxRow[]): void;
+  down(error: unknown): void;
+  up(incarnation: string): void;
+};
+
+/**
+ * Brings committed rows into this region's stream: from memory right after the commit, from the
+ * outbox after a crash or an outage. A row leaves the outbox when the broker has it; publishing
+ * twice is harmless.
+ */
+export class Publisher {
+  readonly #bus: Bus;
+  readonly #store: Store;
+  readonly #time: Time;
+  readonly #events: PublisherEvents;
+  /** By seq, in commit order. */
+  #queue: OutboxRow[] = [];
+  readonly #known = new Set<number>();
+  #overflowed = false;
+  #done: number[] = [];
+  #settling = false;
+  #sending = 0;
+  #wake: () => void = () => undefined;
+  #hello: Hello | undefined;
+
+  constructor(bus: Bus, store: Store, time: Time, events: PublisherEvents) {
+    this.#bus = bus;
+    this.#store = store;
+    this.#time = time;
+    this.#events = events;
+    bus.answerHello(() => this.#hello);
+  }
+
+  /** Rows that are committed and not yet in the stream, as far as memory knows. */
+  get waiting(): number {
+    return this.#queue.length + this.#sending;
+  }
+
+  /** Is the broker reachable, as of the last try? */
+  get connected(): boolean {
+    return this.#hello !== undefined;
+  }
+
+  get incarnation(): string | undefined {
+    return this.#hello?.incarnation;
+  }
+
+  /** Rows that were just committed here. */
+  add(rows: readonly OutboxRow[]): void {
+    for (const row of rows) {
+      if (this.#known.has(row.seq)) continue;
+      if (this.#queue.length >= QUEUED) {
+        this.#overflowed = true;
+        break;
+      }
+      this.#known.add(row.seq);
+      this.#queue.push(row);
+    }
+    this.#wake();
+  }
+
+  /** Publishes until the signal fires; never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const session = new AbortController();
+      const either = AbortSignal.any([signal, session.signal]);
+      try {
+        await this.#open();
+        await Promise.race([this.#publishing(either), this.#heartbeats(either), this.#sweeping(either)]);
+      } catch (error) {
+        this.#hello = undefined;
+        this.#events.down(error);
+        await this.#time.sleep(RETRY_MS, signal);
+      } finally {
+        session.abort();
+        this.#wake();
+      }
+    }
+  }
+
+  /** Resolves when everything known has reached the broker, or the signal fires. */
+  async drained(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && (this.waiting > 0 || this.#done.length > 0) && this.connected)
+      await this.#time.sleep(SETTLE_MS, signal);
+  }
+
+  async #open(): Promise<void> {
+    const { stream, lastSequence } = await this.#bus.open();
+    const incarnation = contentId([stream, await this.#store.identity()]);
+    await this.#store.adoptIncarnation(incarnation);
+    this.#hello = { incarnation, lastSequence };
+    // Whatever was under way when the last session ended is in the outbox still.
+    this.#queue = [];
+    this.#known.clear();
+    this.#overflowed = true;
+    this.#events.up(incarnation);
+  }
+
+  async #publishing(signal: AbortSignal): Promise<void> {
+    let failure: unknown;
+    while (!signal.aborted) {
+      if (failure !== undefined) throw failure;
+      if (this.#overflowed && this.#queue.length === 0) await this.#refill();
+      const row = this.#sending < IN_FLIGHT ? this.#queue.shift() : undefined;
+      if (row === undefined) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        continue;
+      }
+      this.#sending++;
+      this.#send(row)
+        .then(
+          () => this.#settle(row.seq),
+          (error: unknown) => {
+            failure = error;
+          },
+        )
+        .finally(() => {
+          this.#sending--;
+          this.#wake();
+        });
+    }
+  }
+
+  async #send({ seq, entry }: OutboxRow): Promise<void> {
+    const { incarnation } = this.#hello!;
+    const message = { id: `${incarnation}.${seq}`, name: nameOfEntry(entry), bytes: encodeEntry(entry) };
+    this.#stored((await this.#bus.publish(message)).sequence);
+  }
+
+  /** Reads what memory has not: after a start, an outage, or an overflow. */
+  async #refill(): Promise<void> {
+    this.#overflowed = false;
+    const rows = await this.#store.unpublished({ after: 0, olderThanMs: 0, limit: QUEUED });
+    const missing = rows.filter(({ seq }) => !this.#known.has(seq));
+    if (rows.length === QUEUED) this.#overflowed = true;
+    this.#events.found(missing);
+    this.add(missing);
+  }
+
+  async #sweeping(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#time.sleep(SWEEP.everyMs, signal);
+      const rows = await this.#store.unpublished({ after: 0, ...SWEEP }).catch(() => []);
+      const missing = rows.filter(({ seq }) => !this.#known.has(seq));
+      this.#events.found(missing);
+      this.add(missing);
+    }
+  }
+
+  async #heartbeats(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const { incarnation } = this.#hello!;
+      const sentAt = this.#time.now();
+      const bytes = encodeEntry({ kind: 'heartbeat', sentAt, incarnation });
+      const message = { id: `${incarnation}.h${sentAt}`, name: '-/heartbeat', bytes };
+      this.#stored((await this.#bus.publish(message)).sequence);
+      await this.#time.sleep(HEARTBEAT_MS, signal);
+    }
+  }
+
+  #stored(sequence: number): void {
+    if (this.#hello !== undefined) this.#hello.lastSequence = Math.max(this.#hello.lastSequence, sequence);
+  }
+
+  /** Takes published rows out of the outbox, many at a time. */
+  #settle(seq: number): void {
+    this.#done.push(seq);
+    if (this.#settling) return;
+    this.#settling = true;
+    void this.#settleSoon();
+  }
+
+  async #settleSoon(): Promise<void> {
+    await this.#time.sleep(SETTLE_MS);
+    const done = this.#done.splice(0);
+    try {
+      await this.#store.published(done);
+      for (const seq of done) this.#known.delete(seq);
+    } catch {
+      // They stay in the outbox and known: after the next open they are published once more.
+    }
+    this.#settling = false;
+    if (this.#done.length > 0) this.#settle(this.#done.pop()!);
+  }
+}

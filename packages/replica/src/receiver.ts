@@ -1,0 +1,264 @@
+import { decodeEntry, encodeEntry, nameOfEntry, parseName, type Entry } from '@causeway/protocol';
+import { hybridFromText } from './hybrid-time.ts';
+import { updateRow } from './append-queue.ts';
+import {
+  BusDown,
+  Refused,
+  type ApplyBatch,
+  type Bus,
+  type Cursor,
+  type Delivery,
+  type OutboxRow,
+  type Row,
+  type Store,
+  type Time,
+  type Untidy,
+} from './ports.ts';
+
+export type ReceiverEvents = {
+  /** Rows of the peer are committed here. */
+  applied(rows: readonly Row[], result: { outbox: OutboxRow[]; untidy: Untidy[] }): void;
+  /** What this region writes because of the peer's rows (see Channels.raisedBy). */
+  own(rows: readonly Row[]): Promise<Row[]>;
+  /** A peer's hybrid time. */
+  witness(hybrid: number): void;
+  /** Something that an operator should hear of. */
+  notice(what: 'started-over' | 'parked' | 'lost' | 'gap', detail: Record<string, unknown>): void;
+};
+
+/** How a peer's pipe is doing, for metrics and status. */
+export type PeerState = {
+  peer: string;
+  connected: boolean;
+  /** Age of the last heartbeat when it arrived, milliseconds; undefined before the first. */
+  lagMs: number | undefined;
+  /** When the last heartbeat arrived, milliseconds since 1970. */
+  heardAt: number | undefined;
+  sequence: number;
+};
+
+/** Thrown inside a follow when the stream is not the one that the cursor speaks of. */
+class AnotherStream extends Error {}
+
+const RETRY_MS = 100;
+/** Heartbeats alone move the stored cursor only this often, in messages. */
+const IDLE_CURSOR = 500;
+
+/**
+ * Reads one peer's stream into this region's store: rows and cursor in one transaction, no outbox
+ * row, so nothing echoes. The cursor is believed only as long as the message it points at is
+ * still the one that was read; otherwise reading starts over, which repeats and loses nothing.
+ */
+export class Receiver {
+  readonly #peer: string;
+  readonly #bus: Bus;
+  readonly #store: Store;
+  readonly #time: Time;
+  readonly #events: ReceiverEvents;
+  readonly #parked = new Set<string>();
+  readonly state: PeerState;
+
+  constructor(peer: string, bus: Bus, store: Store, time: Time, events: ReceiverEvents) {
+    this.#peer = peer;
+    this.#bus = bus;
+    this.#store = store;
+    this.#time = time;
+    this.#events = events;
+    this.state = { peer, connected: false, lagMs: undefined, heardAt: undefined, sequence: 0 };
+  }
+
+  /** Receives until the signal fires; never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    let cursor: Cursor | undefined | 'stored' = 'stored';
+    while (!signal.aborted) {
+      try {
+        if (cursor === 'stored') cursor = await this.#store.cursor(this.#peer);
+        for (const name of await this.#store.parkedNames()) this.#parked.add(name);
+        await this.#follow(cursor, signal);
+      } catch (error) {
+        this.state.connected = false;
+        cursor = 'stored';
+        if (error instanceof AnotherStream) {
+          this.#events.notice('started-over', { peer: this.#peer, why: error.message });
+          cursor = undefined;
+          continue;
+        }
+        if (!(error instanceof BusDown) && !signal.aborted)
+          this.#events.notice('lost', { peer: this.#peer, why: String(error) });
+        await this.#time.sleep(RETRY_MS, signal);
+      }
+    }
+    this.state.connected = false;
+  }
+
+  /** One connection's worth of reading, from the cursor's own message on. */
+  async #follow(cursor: Cursor | undefined, signal: AbortSignal): Promise<void> {
+    const session = new AbortController();
+    const either = AbortSignal.any([signal, session.signal]);
+    const reading = new Reading(cursor);
+    let mismatch: AnotherStream | undefined;
+    void this.#bus.hello(this.#peer).then(
+      (hello) => {
+        if (cursor === undefined || signal.aborted) return;
+        if (hello.incarnation === cursor.incarnation && hello.lastSequence >= cursor.sequence) return;
+        mismatch = new AnotherStream(
+          `stream ${hello.incarnation} at ${hello.lastSequence}, read ${cursor.incarnation} to ${cursor.sequence}`,
+        );
+        session.abort();
+      },
+      () => undefined, // The peer's server is down; its stream may be readable all the same.
+    );
+    try {
+      await this.#bus.follow(
+        this.#peer,
+        cursor?.sequence ?? 1,
+        (batch) => this.#deliver(reading, batch),
+        either,
+      );
+    } catch (error) {
+      throw mismatch ?? error;
+    } finally {
+      session.abort();
+    }
+  }
+
+  async #deliver(reading: Reading, deliveries: Delivery[]): Promise<void> {
+    this.state.connected = true;
+    const fresh = reading.accept(deliveries);
+    if (reading.gap) {
+      // The message of the cursor has expired: no proof either way. Read on; repair compares digests.
+      this.#events.notice('gap', {
+        peer: this.#peer,
+        from: reading.cursor?.sequence,
+        to: fresh[0]?.sequence,
+      });
+      reading.gap = false;
+    }
+    const last = fresh.at(-1);
+    if (last === undefined) return;
+    const cursor: Cursor = {
+      incarnation: incarnationOf(last.id),
+      sequence: last.sequence,
+      messageId: last.id,
+    };
+    const batch = this.#read(fresh, cursor);
+    const idle = batch.rows.length + batch.parked.length === 0;
+    this.state.sequence = last.sequence;
+    if (
+      idle &&
+      cursor.incarnation === reading.cursor?.incarnation &&
+      cursor.sequence - reading.cursor.sequence < IDLE_CURSOR
+    )
+      return;
+    await this.#apply(batch);
+    reading.cursor = cursor;
+  }
+
+  /** Decodes messages; takes heartbeats out and parks what it cannot read. */
+  #read(deliveries: readonly Delivery[], cursor: Cursor): ApplyBatch {
+    const batch: ApplyBatch = { peer: this.#peer, cursor, rows: [], own: [], parked: [] };
+    for (const { name, bytes } of deliveries) {
+      const decoded = decodeEntry(bytes);
+      if (decoded.ok && decoded.entry.kind === 'heartbeat') this.#heard(decoded.entry.sentAt);
+      else if (decoded.ok && !this.#parked.has(name) && isRow(decoded.entry, name)) {
+        const row = readRow(decoded.entry);
+        if (row === undefined) this.#park(batch, name, 0, bytes);
+        else batch.rows.push(row);
+      } else this.#park(batch, name, !decoded.ok && decoded.reason === 'newer' ? decoded.version : 0, bytes);
+    }
+    for (const row of batch.rows) this.#witness(row);
+    return batch;
+  }
+
+  /** One transaction; when the data itself is refused, one by one, so that one bad row stops nobody. */
+  async #apply(batch: ApplyBatch): Promise<void> {
+    batch.own = await this.#events.own(batch.rows);
+    try {
+      this.#events.applied(batch.rows, await this.#store.apply(batch));
+    } catch (error) {
+      if (!(error instanceof Refused) || batch.rows.length === 0) throw error;
+      for (const row of batch.rows) await this.#applyAlone(row);
+      await this.#apply({ ...batch, rows: [] });
+    }
+  }
+
+  async #applyAlone(row: Row): Promise<void> {
+    const alone: ApplyBatch = {
+      peer: this.#peer,
+      rows: [row],
+      own: await this.#events.own([row]),
+      parked: [],
+    };
+    try {
+      this.#events.applied(alone.rows, await this.#store.apply(alone));
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      const parked: ApplyBatch['parked'] = [];
+      this.#park({ parked }, nameOfEntry(row.entry), 0, encodeEntry(row.entry));
+      await this.#store.apply({ peer: this.#peer, rows: [], own: [], parked });
+    }
+  }
+
+  /** Keeps a message as received; everything later about the same name waits with it. */
+  #park(batch: Pick<ApplyBatch, 'parked'>, name: string, version: number, bytes: Uint8Array): void {
+    this.#parked.add(name);
+    batch.parked.push({ name, version, bytes });
+    this.#events.notice('parked', { peer: this.#peer, name, version });
+  }
+
+  #heard(sentAt: number): void {
+    const now = this.#time.now();
+    this.state.heardAt = now;
+    this.state.lagMs = Math.max(0, now - sentAt);
+  }
+
+  #witness({ entry, index }: Row): void {
+    for (const { t } of index?.posts ?? []) this.#events.witness(hybridFromText(t));
+    if (entry.kind === 'cells')
+      for (const { v } of entry.cells) if (v.includes('.')) this.#events.witness(hybridFromText(v));
+  }
+}
+
+/** Checks that a stream is still the one that the cursor speaks of, and drops what was read already. */
+class Reading {
+  cursor: Cursor | undefined;
+  gap = false;
+  #verified: boolean;
+
+  constructor(cursor: Cursor | undefined) {
+    this.cursor = cursor;
+    this.#verified = cursor === undefined;
+  }
+
+  accept(deliveries: Delivery[]): Delivery[] {
+    const first = deliveries[0];
+    if (this.#verified || first === undefined) return deliveries;
+    this.#verified = true;
+    const { sequence, messageId } = this.cursor!;
+    if (first.sequence === sequence && first.id !== messageId)
+      throw new AnotherStream(`message ${sequence} is ${first.id}, was ${messageId}`);
+    if (first.sequence < sequence) throw new AnotherStream(`sequence ${first.sequence} after ${sequence}`);
+    if (first.sequence > sequence) {
+      this.gap = true;
+      return deliveries;
+    }
+    return deliveries.slice(1);
+  }
+}
+
+const incarnationOf = (messageId: string): string => messageId.slice(0, messageId.indexOf('.'));
+
+/** A message is believed only where subject and content name the same thing (R12). */
+const isRow = (entry: Entry, name: string): entry is Row['entry'] =>
+  entry.kind !== 'heartbeat' &&
+  (entry.kind === 'update' ? entry.name : entry.scope) === name &&
+  parseName(name) !== undefined;
+
+function readRow(entry: Row['entry']): Row | undefined {
+  if (entry.kind === 'cells') return { entry };
+  try {
+    return updateRow(entry.name, entry.bytes, entry.member);
+  } catch {
+    return undefined; // Not a Yjs update.
+  }
+}
