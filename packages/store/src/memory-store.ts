@@ -78,7 +78,7 @@ export class MemoryStore implements Store {
         ...batch.rows.map((row) => ({ row, own: false })),
         ...batch.own.map((row) => ({ row, own: true })),
       ]);
-      this.#cursors.set(batch.peer, { ...batch.cursor });
+      if (batch.cursor !== undefined) this.#cursors.set(batch.peer, { ...batch.cursor });
       for (const parked of batch.parked) this.#park(parked);
       return committed;
     });

@@ -1,0 +1,3 @@
+export { postgresDataFolder } from './data-folder.ts';
+export * from './start.ts';
+export * from './test-postgres.ts';

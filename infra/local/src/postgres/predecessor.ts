@@ -1,0 +1,59 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const PATIENCE_MS = 10_000;
+
+/**
+ * Makes way in a data folder: a Postgres that still runs there is interrupted and waited for; a
+ * postmaster.pid without its process is removed, because Postgres itself refuses to start when
+ * another process got that number.
+ */
+export async function endPredecessor(dataFolder: string): Promise<void> {
+  const pid = postmasterPid(dataFolder);
+  if (pid !== undefined && runsIn(pid, dataFolder)) {
+    process.kill(pid, 'SIGINT');
+    const until = Date.now() + PATIENCE_MS;
+    while (runsIn(pid, dataFolder)) {
+      if (Date.now() > until) throw new Error(`Postgres ${pid} in ${dataFolder} does not end`);
+      await sleep(20);
+    }
+  }
+  rmSync(join(dataFolder, 'postmaster.pid'), { force: true });
+}
+
+/** The process number that the data folder's lock file names. */
+export function postmasterPid(dataFolder: string): number | undefined {
+  const file = join(dataFolder, 'postmaster.pid');
+  if (!existsSync(file)) return undefined;
+  const pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
+  return Number.isInteger(pid) && pid > 1 ? pid : undefined;
+}
+
+/** Is this process a Postgres of that folder? Numbers are reused, and a zombie holds nothing. */
+function runsIn(pid: number, dataFolder: string): boolean {
+  if (!existsSync('/proc/self/cmdline'))
+    return spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).stdout.includes(
+      dataFolder,
+    );
+  try {
+    // A zombie's command line is empty.
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(dataFolder);
+  } catch {
+    return false;
+  }
+}
+
+/** Processes that `pid` started itself; empty where /proc does not tell. */
+export function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .filter(Boolean)
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
