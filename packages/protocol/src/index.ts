@@ -5,5 +5,6 @@ export * from './ids.ts';
 export * from './limits.ts';
 export * from './messages.ts';
 export * from './names.ts';
+export * from './rest.ts';
 export * from './subjects.ts';
 export * from './versions.ts';

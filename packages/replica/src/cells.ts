@@ -1,4 +1,4 @@
-import { canonical, type Cell, type Entry } from '@causeway/protocol';
+import { canonical, channelScope, parseName, type Cell, type Entry } from '@causeway/protocol';
 import type { Store } from './ports.ts';
 
 export type CellsEntry = Extract<Entry, { kind: 'cells' }>;
@@ -53,25 +53,23 @@ export class Cells {
     // Merging is commutative, so a scope that is still loading may take them before its rows.
     const slot = this.#slots.get(scope);
     if (slot !== undefined) for (const cell of cells) mergeCell(slot.held, cell);
-    for (const listener of this.#listeners.get(scope) ?? []) listener(scope, cells);
+    for (const listener of this.#listeners.get(watchedAs(scope)) ?? []) listener(scope, cells);
   }
 
   drop(scope: string): void {
     this.#slots.delete(scope);
   }
 
-  /** Calls `listener` with every later change of these scopes, until the returned function is called. */
-  subscribe(scopes: readonly string[], listener: CellListener): () => void {
-    for (const scope of scopes) {
-      const listeners = this.#listeners.get(scope) ?? new Set();
-      this.#listeners.set(scope, listeners.add(listener));
-    }
+  /**
+   * Calls `listener` with every later change of a scope, or of a channel and all its messages
+   * when the scope is a channel's, until the returned function is called.
+   */
+  subscribe(scope: string, listener: CellListener): () => void {
+    const listeners = this.#listeners.get(scope) ?? new Set();
+    this.#listeners.set(scope, listeners.add(listener));
     return () => {
-      for (const scope of scopes) {
-        const listeners = this.#listeners.get(scope);
-        listeners?.delete(listener);
-        if (listeners?.size === 0) this.#listeners.delete(scope);
-      }
+      listeners.delete(listener);
+      if (listeners.size === 0) this.#listeners.delete(scope);
     };
   }
 
@@ -84,4 +82,10 @@ export class Cells {
       throw error;
     }
   }
+}
+
+/** The reactions of a message are watched with its channel. */
+function watchedAs(scope: string): string {
+  const name = parseName(scope);
+  return name?.kind === 'message' ? channelScope(name.workspace, name.channel) : scope;
 }

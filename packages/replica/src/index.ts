@@ -4,7 +4,7 @@ export { mergeCell, wins, type CellListener } from './cells.ts';
 export { reactionsIn, type Before } from './history.ts';
 export type { DocumentListener } from './live-document.ts';
 export type { PeerState } from './receiver.ts';
-export { Replica, type Joined, type Notice, type ReplicaOptions } from './replica.ts';
+export { Replica, type Notice, type Reader, type ReplicaOptions } from './replica.ts';
 export { Segment, type Copy } from './segment.ts';
 export { indexUpdate } from './segment-index.ts';
 export { SEGMENT, highestTop, topKey } from './segment-rule.ts';

@@ -42,12 +42,14 @@ export type ReplicaOptions = {
   notice(notice: Notice): void;
 };
 
-/** What a reader gets when it opens a document. */
-export type Joined = {
-  /** What the reader lacks: everything that its state vector does not cover. */
-  difference: Uint8Array;
-  stateVector: Uint8Array;
-  leave(): void;
+/** A reader of one document: hears every committed update from the moment it was opened. */
+export type Reader = {
+  /**
+   * What a state vector lacks (all of it without one) and the document's own state vector.
+   * Resolves when what it shows is committed; rejects with `not-committed` when that failed.
+   */
+  read(stateVector?: Uint8Array): Promise<{ difference: Uint8Array; stateVector: Uint8Array }>;
+  close(): void;
 };
 
 const TIDY_EVERY_MS = 30_000;
@@ -162,23 +164,22 @@ export class Replica {
     return { ...(await answer), level: 'region', clock: this.clock.read() };
   }
 
-  /**
-   * Opens a document for a reader: what it lacks as of now, and every committed update from now
-   * on. Resolves when what it shows is committed; rejects with the failure it would have shown.
-   */
-  async join(name: string, stateVector: Uint8Array | undefined, listener: DocumentListener): Promise<Joined> {
+  /** Opens a document for a reader; rejects with the store's error when it cannot be loaded. */
+  async join(name: string, listener: DocumentListener): Promise<Reader> {
     const live = await this.documents.open(name);
     live.listeners.add(listener);
-    const leave = (): void => void live.listeners.delete(listener);
-    const difference = Y.encodeStateAsUpdate(live.doc, stateVector);
-    const ownVector = Y.encodeStateVector(live.doc);
-    try {
-      await this.#queue.settled(name);
-    } catch (error) {
-      leave();
-      throw error;
-    }
-    return { difference, stateVector: ownVector, leave };
+    return {
+      read: async (stateVector) => {
+        // The copy may be ahead of the log by the commit in flight: encode first, then share its fate.
+        const state = {
+          difference: Y.encodeStateAsUpdate(live.doc, stateVector),
+          stateVector: Y.encodeStateVector(live.doc),
+        };
+        await this.#queue.settled(name);
+        return state;
+      },
+      close: () => void live.listeners.delete(listener),
+    };
   }
 
   /** Takes a member's update of a canvas; resolves after the commit. Throws on bytes that are no update. */
@@ -216,8 +217,9 @@ export class Replica {
     return this.#options.store.loadCells(scopes);
   }
 
-  subscribeCells(scopes: readonly string[], listener: CellListener): () => void {
-    return this.cells.subscribe(scopes, listener);
+  /** Hears committed changes of a scope; a channel's scope stands for its messages too. */
+  subscribeCells(scope: string, listener: CellListener): () => void {
+    return this.cells.subscribe(scope, listener);
   }
 
   peers(): PeerState[] {

@@ -2,3 +2,5 @@ export * from './memory-bus.ts';
 export * from './memory-network.ts';
 export * from './memory-stream.ts';
 export * from './timings.ts';
+export { openNatsBus, type NatsBusOptions } from './nats-bus.ts';
+export type { BusLog, NatsAddress } from './nats-link.ts';

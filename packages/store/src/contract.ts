@@ -470,9 +470,9 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         const again = await store.unpublished(everything);
         expect(again[0]!.seq).toBeGreaterThan(outbox.at(-1)!.seq);
         expect(entriesOf(again)).toEqual([
+          cells(CHANNEL, ['topic', '2', 'ours']).entry,
           member,
           write(1, { posts: ['a'] }).entry,
-          cells(CHANNEL, ['topic', '2', 'ours']).entry,
         ]);
         await store.published(outbox.map(({ seq }) => seq));
         expect(await store.unpublished(everything)).toHaveLength(3);

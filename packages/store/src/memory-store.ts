@@ -49,7 +49,7 @@ export class MemoryStore implements Store {
   readonly lanes = 2;
   readonly region: string;
   readonly #options: MemoryStoreOptions;
-  readonly #log = new Map<string, { bytes: Uint8Array; own: boolean; entry: Row['entry'] }[]>();
+  readonly #log = new Map<string, { id: number; bytes: Uint8Array; own: boolean; entry: Row['entry'] }[]>();
   readonly #outbox = new Map<number, OutboxRow & { at: number }>();
   readonly #cells = new Map<string, Map<string, { v: string; text: string; own: boolean }>>();
   readonly #copies = new Map<string, Map<string, Copies>>();
@@ -159,8 +159,10 @@ export class MemoryStore implements Store {
       this.#incarnation = incarnation;
       if (before === undefined || before === incarnation) return false;
       this.#outbox.clear();
-      for (const row of [...this.#log.values()].flat()) if (row.own) this.#enqueue(row.entry);
-      for (const entry of this.#ownCells()) this.#enqueue(entry);
+      // Cells first: a peer that then sees a segment knows already that it is the newest.
+      for (const entry of this.#ownCells()) this.#enqueue(++this.#seq, entry);
+      const updates = [...this.#log.values()].flat().sort((a, b) => a.id - b.id);
+      for (const { own, entry } of updates) if (own) this.#enqueue(++this.#seq, entry);
       return true;
     });
   }
@@ -216,9 +218,12 @@ export class MemoryStore implements Store {
     const outbox: OutboxRow[] = [];
     for (const { row, own } of batch) {
       const entry = copyOf(row.entry);
+      const id = ++this.#seq;
       if (entry.kind === 'update')
-        entryOf(this.#log, entry.name, () => []).push({ bytes: entry.bytes, own, entry });
-      if (own) outbox.push({ seq: this.#enqueue(entry), entry: row.entry });
+        entryOf(this.#log, entry.name, () => []).push({ id, bytes: entry.bytes, own, entry });
+      if (!own) continue;
+      this.#enqueue(id, entry);
+      outbox.push({ seq: id, entry: row.entry });
     }
     for (const cell of cells) {
       const scope = entryOf(this.#cells, cell.scope, () => new Map());
@@ -230,10 +235,8 @@ export class MemoryStore implements Store {
     return { outbox, untidy };
   }
 
-  #enqueue(entry: Row['entry']): number {
-    const seq = ++this.#seq;
+  #enqueue(seq: number, entry: Row['entry']): void {
     this.#outbox.set(seq, { seq, entry, at: this.#now() });
-    return seq;
   }
 
   #count({ channel, ...change }: SegmentChange): void {

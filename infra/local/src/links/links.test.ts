@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createLinks, UnknownRegion, type Links, type LinksOptions } from './links.ts';
+import { createLinks, NoSuchLink, type Links, type LinksOptions } from './links.ts';
 
 const GREETING = 'INFO {}\r\n';
 const PATIENCE_MS = 10_000;
@@ -283,7 +283,7 @@ test('says which links there are and how they are', async () => {
 
 test('refuses regions that it does not know', async () => {
   await open();
-  expect(() => links.cut('east', 'north')).toThrow(UnknownRegion);
-  expect(() => links.port('east', 'east')).toThrow(UnknownRegion);
+  expect(() => links.cut('east', 'north')).toThrow(NoSuchLink);
+  expect(() => links.port('east', 'east')).toThrow(NoSuchLink);
   expect(() => links.heal('north')).toThrow('Regions: east, west.');
 });

@@ -32,7 +32,7 @@ export type LinkState = RoadState & {
   connections: number;
 };
 
-/** The wide area between regions, per pair and direction. Unknown regions throw `UnknownRegion`. */
+/** The wide area between regions, per pair and direction. Without such a link: `NoSuchLink`. */
 export type Links = {
   /** The port on 127.0.0.1 at which `reader` reaches the broker of `peer`. */
   port(reader: string, peer: string): number;
@@ -56,11 +56,11 @@ export type Links = {
   close(): Promise<void>;
 };
 
-/** There is no such region, or no link from it to itself; the message names those that are there. */
-export class UnknownRegion extends Error {
-  constructor(region: string, regions: readonly string[]) {
-    super(`There is no region ${region} here. Regions: ${regions.join(', ')}.`);
-    this.name = 'UnknownRegion';
+/** No link is meant by this; the message names the regions that there are. */
+export class NoSuchLink extends Error {
+  constructor(what: string, regions: readonly string[]) {
+    super(`${what} Regions: ${regions.join(', ')}.`);
+    this.name = 'NoSuchLink';
   }
 }
 
@@ -75,10 +75,15 @@ export async function createLinks(options: LinksOptions): Promise<Links> {
   for (const [from, to] of orderedPairs(regions))
     roads.set(key(from, to), new Road(from, to, delays(from, to), options.bytesPerSecond));
 
+  const known = (region: string): void => {
+    if (!regions.includes(region))
+      throw new NoSuchLink(`There is no region ${region} in this world.`, regions);
+  };
   const road = (from: string, to: string): Road => {
-    for (const region of [from, to]) if (!regions.includes(region)) throw new UnknownRegion(region, regions);
+    known(from);
+    known(to);
     const found = roads.get(key(from, to));
-    if (found === undefined) throw new UnknownRegion(`${to} other than itself`, regions);
+    if (found === undefined) throw new NoSuchLink('A link joins two different regions.', regions);
     return found;
   };
   const bothWays = (a: string, b: string): [Road, Road] => [road(a, b), road(b, a)];
@@ -119,7 +124,7 @@ export async function createLinks(options: LinksOptions): Promise<Links> {
     heal(a, b) {
       if (a !== undefined && b !== undefined) for (const way of bothWays(a, b)) way.heal();
       else {
-        if (a !== undefined && !regions.includes(a)) throw new UnknownRegion(a, regions);
+        if (a !== undefined) known(a);
         for (const way of roads.values()) if (a === undefined || way.from === a || way.to === a) way.heal();
       }
     },

@@ -1,6 +1,6 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { dirname } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findNatsServer, type FindNatsOptions, type NatsSource } from './binary.ts';
 import { isRecent } from './version.ts';
@@ -13,16 +13,18 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** A program that claims to be nats-server of some version. */
-async function fake(path: string, version: string): Promise<string> {
-  await mkdir(path.slice(0, path.lastIndexOf('/')), { recursive: true });
-  await writeFile(path, `#!/bin/sh\necho nats-server: v${version}\n`);
-  await chmod(path, 0o755);
+/**
+ * A program that claims to be nats-server of some version. Written in one go: a file that is open
+ * for writing while another test forks cannot be run (ETXTBSY).
+ */
+function fake(path: string, version: string): string {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `#!/bin/sh\necho nats-server: v${version}\n`, { mode: 0o755 });
   return path;
 }
 const source = (version: string): NatsSource => ({
   name: `a source of ${version}`,
-  fetch: (into) => fake(`${into}/deep/nats-server`, version),
+  fetch: (into) => Promise.resolve(fake(`${into}/deep/nats-server`, version)),
 });
 const nowhere: NatsSource = {
   name: 'nowhere',
@@ -39,13 +41,13 @@ const find = (options: Partial<FindNatsOptions> = {}) =>
   });
 
 test('a server that NATS_SERVER names is used, and no other', async () => {
-  const path = await fake(`${folder}/mine`, '2.16.0');
+  const path = fake(`${folder}/mine`, '2.16.0');
   expect(await find({ env: { NATS_SERVER: path } })).toEqual({ path, version: '2.16.0' });
   expect(said).toEqual([`nats-server 2.16.0 at ${path}`]);
 });
 
 test('an old server that NATS_SERVER names is refused, with what to do', async () => {
-  const path = await fake(`${folder}/mine`, '2.9.10');
+  const path = fake(`${folder}/mine`, '2.9.10');
   await expect(find({ env: { NATS_SERVER: path }, sources: [source('2.15.1')] })).rejects.toThrow(
     `NATS_SERVER is ${path}, which is nats-server 2.9.10, older than 2.15.1. Install nats-server 2.15.1 or newer`,
   );
@@ -55,14 +57,14 @@ test('an old server that NATS_SERVER names is refused, with what to do', async (
 });
 
 test('an old server on PATH is passed over, aloud', async () => {
-  const old = await fake(`${folder}/old`, '2.10.1');
+  const old = fake(`${folder}/old`, '2.10.1');
   const found = await find({ onPath: () => old, sources: [source('2.15.2')] });
   expect(found).toEqual({ path: `${folder}/cache/nats-server`, version: '2.15.2' });
   expect(said[0]).toBe(`${old} is nats-server 2.10.1, older than 2.15.1: looking elsewhere`);
 });
 
 test('a recent server on PATH is used', async () => {
-  const path = await fake(`${folder}/bin/nats-server`, '2.15.1');
+  const path = fake(`${folder}/bin/nats-server`, '2.15.1');
   expect(await find({ onPath: () => path })).toEqual({ path, version: '2.15.1' });
 });
 

@@ -93,7 +93,7 @@ async function fetchInto(
       await rename(path, `${cache}/nats-server`);
       return { path: `${cache}/nats-server`, version };
     } catch (error) {
-      const reason = error instanceof Error ? error.message.split('\n', 1)[0]! : String(error);
+      const reason = lastLine(error);
       failures.push(`${source.name}: ${reason}`);
       onProgress(`not from there (${source.name}): ${reason}`);
     } finally {
@@ -102,3 +102,7 @@ async function fetchInto(
   }
   throw new Error(`No nats-server could be had. ${failures.join('. ')}. ${ADVICE}`);
 }
+
+/** A failed program's error ends with what it said last, and that says most. */
+const lastLine = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).trim().split('\n').at(-1)!;

@@ -5,9 +5,9 @@ export type NatsPeer = { region: string; password: string };
 /** A zone that a server is in. A zone that is not listed has no account there at all (R6). */
 export type NatsZone = {
   zone: string;
-  /** Password of `app`, the region itself. */
+  /** Password of `appUser`, the region itself. */
   app: string;
-  /** The other regions of the zone, each a user `peer_<region>`. */
+  /** The other regions of the zone, each a `peerUser`. */
   peers: readonly NatsPeer[];
 };
 
@@ -21,8 +21,11 @@ export type NatsConfigOptions = {
   sys: string;
 };
 
-/** The user as which a peer reads here; also the name of its consumer. */
-export const peerUser = (region: string): string => `peer_${region}`;
+/** The user that a region is on its own server. A name must be unique on a server, over all accounts. */
+export const appUser = (zone: string): string => `app_${zone}`;
+
+/** The user as which a peer reads here. */
+export const peerUser = (zone: string, region: string): string => `peer_${region}_${zone}`;
 
 /** The configuration of one region's nats-server, in its own syntax. */
 export function natsConfig(options: NatsConfigOptions): string {
@@ -52,8 +55,8 @@ system_account: SYS
 function account(region: string, { zone, app, peers }: NatsZone): string {
   const name = streamOfZone(zone);
   const users = [
-    `{ user: app, password: ${quoted(app)} }`,
-    ...peers.map((peer) => peerEntry(region, name, peer)),
+    `{ user: ${quoted(appUser(zone))}, password: ${quoted(app)} }`,
+    ...peers.map((peer) => peerEntry(region, zone, peer)),
   ];
   return `  ${name} {
     jetstream: enabled
@@ -64,8 +67,8 @@ function account(region: string, { zone, app, peers }: NatsZone): string {
 }
 
 /** All that a peer may do here: keep its one consumer of our updates, read it, say hello. */
-function peerEntry(region: string, stream: string, peer: NatsPeer): string {
-  const consumer = `${stream}.${peerUser(peer.region)}`;
+function peerEntry(region: string, zone: string, peer: NatsPeer): string {
+  const consumer = `${streamOfZone(zone)}.peer_${peer.region}`;
   const publish = [
     `$JS.API.CONSUMER.CREATE.${consumer}.${updateSubjects(region)}`,
     `$JS.API.CONSUMER.DELETE.${consumer}`,
@@ -74,7 +77,7 @@ function peerEntry(region: string, stream: string, peer: NatsPeer): string {
     requestSubject(region, 'hello'),
   ];
   const subscribe = [`_INBOX_${peer.region}.>`];
-  return `{ user: ${quoted(peerUser(peer.region))}, password: ${quoted(peer.password)}, permissions: {
+  return `{ user: ${quoted(peerUser(zone, peer.region))}, password: ${quoted(peer.password)}, permissions: {
         publish: { allow: ${JSON.stringify(publish)} }
         subscribe: { allow: ${JSON.stringify(subscribe)} }
       } }`;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Manifest } from '@causeway/region';
-import { natsConfig, peerUser } from '../nats/index.ts';
+import { appUser, natsConfig, peerUser } from '../nats/index.ts';
 import { WorldError } from './error.ts';
 import { regionsOf, zonesOf, type Ports } from './layout.ts';
 import type { Secrets } from './secrets.ts';
@@ -41,8 +41,8 @@ export function brokerCredentials(
 ): Credentials {
   const { ports, secrets } = from;
   const password = secrets.password(purpose(zone, of, reader));
-  if (reader === of) return { url: natsUrl(ports.nats(of)), user: 'app', password };
-  return { url: natsUrl(ports.link(reader, of)), user: peerUser(reader), password };
+  if (reader === of) return { url: natsUrl(ports.nats(of)), user: appUser(zone), password };
+  return { url: natsUrl(ports.link(reader, of)), user: peerUser(zone, reader), password };
 }
 
 export const natsUrl = (port: number): string => `nats://127.0.0.1:${port}`;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import fastify, { type FastifyInstance } from 'fastify';
-import { UnknownRegion, type CutOptions, type Links } from '../links/index.ts';
+import { NoSuchLink, type CutOptions, type Links } from '../links/index.ts';
 import { WorldError } from './error.ts';
 import { placeholderPage } from './placeholder.ts';
 import type { WorldStatus } from './status.ts';
@@ -24,21 +24,28 @@ export type LinksRequest =
   | { action: 'heal'; a?: string; b?: string };
 
 const name = { type: 'string', minLength: 1, maxLength: 64 };
+const twoRegions = { a: name, b: name };
+const action = (name: string, required: string[], properties: object) => ({
+  type: 'object',
+  required: ['action', ...required],
+  additionalProperties: false,
+  properties: { action: { const: name }, ...properties },
+});
 const linksBody = {
   type: 'object',
   required: ['action'],
-  additionalProperties: false,
-  properties: {
-    action: { enum: ['cut', 'slow', 'heal'] },
-    a: name,
-    b: name,
-    mode: { enum: ['black-hole', 'reset'] },
-    direction: { enum: ['both', 'there', 'back'] },
-    delayMs: { type: 'number', minimum: 0, maximum: 60_000 },
-  },
-  allOf: [
-    { if: { properties: { action: { const: 'cut' } } }, then: { required: ['a', 'b'] } },
-    { if: { properties: { action: { const: 'slow' } } }, then: { required: ['a', 'b', 'delayMs'] } },
+  discriminator: { propertyName: 'action' },
+  oneOf: [
+    action('cut', ['a', 'b'], {
+      ...twoRegions,
+      mode: { enum: ['black-hole', 'reset'] },
+      direction: { enum: ['both', 'there', 'back'] },
+    }),
+    action('slow', ['a', 'b', 'delayMs'], {
+      ...twoRegions,
+      delayMs: { type: 'number', minimum: 0, maximum: 60_000 },
+    }),
+    action('heal', [], twoRegions),
   ],
 };
 const tokenQuery = {
@@ -58,7 +65,11 @@ export async function startControl(
   world: Controlled,
   { port, pageFolder }: { port: number; pageFolder: string },
 ): Promise<{ close(): Promise<void> }> {
-  const app = fastify({ logger: false, forceCloseConnections: true });
+  const app = fastify({
+    logger: false,
+    forceCloseConnections: true,
+    ajv: { customOptions: { discriminator: true, removeAdditional: false } },
+  });
   app.addHook('onRequest', async ({ headers }) => {
     if (!isHere(`http://${headers.host ?? ''}`) || !isHere(headers.origin ?? 'http://localhost'))
       throw new Refused('This server is for this machine and its own page only.');
@@ -76,7 +87,7 @@ class Refused extends Error {}
 
 function statusOf(error: Error & { statusCode?: number }): number {
   if (error instanceof Refused) return 403;
-  if (error instanceof WorldError || error instanceof UnknownRegion) return 400;
+  if (error instanceof WorldError || error instanceof NoSuchLink) return 400;
   return error.statusCode ?? 500;
 }
 

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { WorldError } from './error.ts';
-import type { Ports } from './layout.ts';
+import { portsFrom, REGIONS, type Ports } from './layout.ts';
 
 const RETRY_MS = 100;
 
@@ -55,4 +55,12 @@ function isFree(port: number): Promise<boolean> {
     server.once('error', () => resolve(false));
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
+}
+
+/** A base port for a world of this machine's tests: all its ports are free now, and below the ephemeral ones. */
+export async function findBasePort(): Promise<number> {
+  for (;;) {
+    const base = 10_000 + 100 * Math.floor(Math.random() * 220);
+    if ((await firstTaken(whatListens(portsFrom(base), REGIONS))) === undefined) return base;
+  }
 }

@@ -39,9 +39,10 @@ export type Ports = {
   link(reader: string, peer: string): number;
 };
 
+const index = (region: string): number => REGIONS.findIndex((known) => known === region);
+
 /** Ports above `base`. A region has the same ones in a smaller world and after a restart. */
 export function portsFrom(base: number): Ports {
-  const index = (region: string): number => REGIONS.findIndex((known) => known === region);
   return {
     web: base,
     region: (region) => base + 1 + index(region),

@@ -8,9 +8,9 @@ import type { PublicKey } from './secrets.ts';
 export type ManifestSources = {
   running: readonly string[];
   ports: Ports;
-  postgresUrl(region: string): string;
-  /** Where and as whom a region reaches the broker of `of`, which may be its own. */
-  broker(zone: string, region: string, of: string): Manifest['zones'][number]['nats'];
+  postgresUrl: string;
+  /** Where, and as whom, `reader` reaches the broker of `of`, which may be its own. */
+  broker(zone: string, reader: string, of: string): Manifest['zones'][number]['nats'];
   publicKey(region: string): PublicKey;
   workspaces: readonly Workspace[];
 };
@@ -26,7 +26,7 @@ export function manifestOf(region: string, from: ManifestSources): Manifest {
     listen: { host: '127.0.0.1', port },
     url: urlOf(port),
     webOrigins: [urlOf(ports.web), `http://localhost:${ports.web}`],
-    postgres: from.postgresUrl(region),
+    postgres: from.postgresUrl,
     zones: zonesOf(region).map((zone) => ({
       zone,
       nats: from.broker(zone, region, region),

@@ -10,7 +10,11 @@ const WEB = join(ROOT, 'apps/web');
 /** The built page. */
 export const PAGE_FOLDER = join(WEB, 'dist');
 
-const SOURCES = ['apps/web/src', 'apps/web/index.html', ...['client', 'protocol', 'replica'].map((name) => `packages/${name}/src`)];
+const SOURCES = [
+  'apps/web/src',
+  'apps/web/index.html',
+  ...['client', 'protocol', 'replica'].map((name) => `packages/${name}/src`),
+];
 
 /** Whether the page is there to be built and its build is missing or older than its sources. */
 export function pageIsStale(): boolean {

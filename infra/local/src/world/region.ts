@@ -1,6 +1,5 @@
-import type { Process } from './part.ts';
-import { Part } from './part.ts';
 import { WorldError } from './error.ts';
+import { Part, type Process } from './part.ts';
 import { peersOf, type PartName, type PartStatus, type RegionStatus } from './status.ts';
 import { isReady } from './server.ts';
 
@@ -26,7 +25,10 @@ export class LocalRegion {
 
   constructor(plan: RegionPlan) {
     this.#plan = plan;
-    for (const [name, start] of Object.entries(plan.start) as [PartName, (s: AbortSignal) => Promise<Process>][])
+    for (const [name, start] of Object.entries(plan.start) as [
+      PartName,
+      (s: AbortSignal) => Promise<Process>,
+    ][])
       this.#parts.set(
         name,
         new Part({
@@ -38,9 +40,11 @@ export class LocalRegion {
       );
   }
 
-  /** The store and the broker first and together, then the server. */
-  async start(): Promise<void> {
+  async startStores(): Promise<void> {
     await Promise.all([this.#parts.get('postgres')?.start(), this.#parts.get('nats')?.start()]);
+  }
+
+  async startServer(): Promise<void> {
     await this.#parts.get('server')?.start();
   }
 

@@ -30,7 +30,8 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
     name: `server of ${options.region}`,
     command: process.execPath,
     args: ['--enable-source-maps', options.entry],
-    env: { CAUSEWAY_CONFIG: options.manifestFile },
+    // The manifest has these already, one database per region.
+    env: { CAUSEWAY_CONFIG: options.manifestFile, DATABASE_URL: undefined, NATS_URL: undefined },
     log: options.log,
   });
   try {

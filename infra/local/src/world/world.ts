@@ -1,23 +1,186 @@
-import { mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { createLinks, type Links } from '../links/index.ts';
-import { findNatsServer, startNats } from '../nats/index.ts';
-import { startPostgres } from '../postgres/index.ts';
-import { brokerConfig, brokerCredentials, existingBroker, natsUrl } from './brokers.ts';
 import { claimHome } from './claim.ts';
 import { startControl } from './control.ts';
-import { existingDatabase } from './databases.ts';
 import { DEMO_MEMBERS, demoWorkspaces, type Workspace } from './demo.ts';
 import { WorldError } from './error.ts';
 import { requireFreePorts } from './free-ports.ts';
-import { chooseRegions, portsFrom, regionsOf, zonesOf, type Ports } from './layout.ts';
+import { chooseRegions, portsFrom, regionsOf } from './layout.ts';
 import { openLog } from './log-file.ts';
-import { manifestOf, urlOf } from './manifest.ts';
+import { urlOf } from './manifest.ts';
 import type { WorldOptions } from './options.ts';
 import { buildPage, PAGE_FOLDER, pageIsStale } from './page.ts';
-import type { Process } from './part.ts';
-import { LocalRegion } from './region.ts';
-import { openSecrets, writePrivately, type Secrets } from './secrets.ts';
-import { REGION_SERVER, startServer } from './server.ts';
+import { planRegions, type PlannedRegion, type WorldRegion } from './plan.ts';
+import { openSecrets, type Secrets } from './secrets.ts';
 import { PARTS, type PartName, type WorldStatus } from './status.ts';
 import { DEFAULT_TTL_SECONDS, signToken } from './token.ts';
+
+/** Regions on one desk, each with its own Postgres, NATS and server, and links between them. */
+export type World = {
+  /** Web page and control API. */
+  readonly url: string;
+  readonly home: string;
+  readonly regions: Readonly<Record<string, WorldRegion>>;
+  readonly links: Links;
+  readonly workspaces: readonly Workspace[];
+  /** SIGKILL; resolves when the process is gone. It stays dead until `restart`. */
+  kill(region: string, part: PartName): Promise<void>;
+  /** Stops it as it wants to be stopped. It stays so until `restart`. */
+  stopPart(region: string, part: PartName): Promise<void>;
+  /** Starts it, stopping it before if it runs; resolves when it is ready. */
+  restart(region: string, part: PartName): Promise<void>;
+  /** A token for `member`: 12 hours (`ttl`, in seconds) of workspace `demo`, signed by its home. */
+  token(member: string, options?: { workspace?: string; region?: string; ttl?: number }): Promise<string>;
+  status(): Promise<WorldStatus>;
+  /** Servers, then brokers, then databases; nothing is left. Repeated calls wait for the first. */
+  stop(): Promise<void>;
+};
+
+/** How long ports may stay busy after a launcher that was killed, in milliseconds. */
+const PATIENCE_WITH_THE_DEAD_MS = 10_000;
+
+/** See `startWorld`. */
+export async function openWorld(options: WorldOptions): Promise<World> {
+  await using starting = new AsyncDisposableStack();
+  const { onProgress = () => undefined, onEvent = () => undefined } = options;
+  const home = resolve(options.home);
+  const running = chooseRegions(options.regions);
+  const ports = portsFrom(options.basePort);
+  const url = urlOf(ports.web);
+  const startedAt = Date.now();
+
+  const claim = claimHome(home, url);
+  starting.defer(() => claim.release());
+  await requireFreePorts(ports, running, claim.wasKilled ? PATIENCE_WITH_THE_DEAD_MS : 0);
+
+  const secrets = await openSecrets(home);
+  const workspaces = demoWorkspaces(running);
+  const planned = planRegions({ ...options, home, running, ports, secrets, workspaces, onProgress, onEvent });
+  const local = [...planned.values()].map(({ local }) => local);
+  starting.defer(() => all(local, (region) => region.stopPart('postgres')));
+  starting.defer(() => all(local, (region) => region.stopPart('nats')));
+
+  const links = await createLinks({
+    targets: Object.fromEntries([...planned].map(([region, { broker }]) => [region, broker])),
+    port: ports.link,
+    ...(options.delays === undefined ? {} : { delays: options.delays }),
+  });
+  starting.defer(() => links.close());
+  starting.defer(() => all(local, (region) => region.stopPart('server')));
+
+  const calledOff = new AbortController();
+  starting.defer(() => calledOff.abort());
+  const signal = AbortSignal.any([
+    calledOff.signal,
+    ...(options.signal === undefined ? [] : [options.signal]),
+  ]);
+  await unlessAborted(
+    signal,
+    Promise.all([
+      options.page === true ? preparePage(home, signal, onProgress, onEvent) : undefined,
+      ...[...planned.values()].map((region) => region.start()),
+    ]),
+  );
+
+  let ending: Promise<void> | undefined;
+  const world: World = {
+    url,
+    home,
+    regions: Object.fromEntries([...planned].map(([region, { where }]) => [region, where()])),
+    links,
+    workspaces,
+    kill: async (region, part) => find(planned, region).local.part(known(part)).kill(),
+    stopPart: async (region, part) => find(planned, region).local.part(known(part)).stop(),
+    restart: async (region, part) => find(planned, region).local.part(known(part)).restart(),
+    token: (member, { workspace = workspaces[0]!.id, region, ttl = DEFAULT_TTL_SECONDS } = {}) =>
+      tokenOf(secrets, running, workspaces, { member, workspace, region, ttlSeconds: ttl }),
+    status: async () => ({
+      url,
+      home,
+      pid: process.pid,
+      startedAt,
+      regions: await Promise.all(local.map((region) => region.status())),
+      links: links.state(),
+      workspaces: [...workspaces],
+      members: [...DEMO_MEMBERS],
+    }),
+    stop: () => (ending ??= up.disposeAsync()),
+  };
+  const down = options.onDown ?? (() => void world.stop());
+  const control = await startControl({ ...world, down }, { port: ports.web, pageFolder: PAGE_FOLDER });
+  starting.defer(() => control.close());
+  const up = starting.move();
+  return world;
+}
+
+async function preparePage(
+  home: string,
+  signal: AbortSignal,
+  onProgress: NonNullable<WorldOptions['onProgress']>,
+  onEvent: NonNullable<WorldOptions['onEvent']>,
+): Promise<void> {
+  if (!pageIsStale()) return;
+  onProgress({ step: 'page', state: 'running', text: 'building the web page' });
+  try {
+    await buildPage(openLog(home, 'page'), signal);
+    onProgress({ step: 'page', state: 'done', text: 'web page built' });
+  } catch (error) {
+    signal.throwIfAborted();
+    // The regions are of use without it.
+    onProgress({ step: 'page', state: 'done', text: 'web page not built' });
+    onEvent((error as Error).message);
+  }
+}
+
+/** Waits for a start, but no longer than it is wanted. What goes on is ended by those who started it. */
+async function unlessAborted(signal: AbortSignal, start: Promise<unknown>): Promise<void> {
+  signal.throwIfAborted();
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+  await Promise.race([start, aborted]);
+}
+
+const all = async <T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> => {
+  await Promise.all(items.map(work));
+};
+
+function find(planned: ReadonlyMap<string, PlannedRegion>, region: string): PlannedRegion {
+  const found = planned.get(region);
+  if (found === undefined)
+    throw new WorldError(
+      `There is no region "${region}" in this world. Regions: ${[...planned.keys()].join(', ')}.`,
+    );
+  return found;
+}
+
+function known(part: string): PartName {
+  const found = PARTS.find((name) => name === part);
+  if (found === undefined) throw new WorldError(`There is no part "${part}". Parts: ${PARTS.join(', ')}.`);
+  return found;
+}
+
+async function tokenOf(
+  secrets: Secrets,
+  running: readonly string[],
+  workspaces: readonly Workspace[],
+  asked: { member: string; workspace: string; region: string | undefined; ttlSeconds: number },
+): Promise<string> {
+  const workspace = workspaces.find(({ id }) => id === asked.workspace);
+  if (workspace === undefined)
+    throw new WorldError(
+      `There is no workspace "${asked.workspace}" in this world. Workspaces: ${workspaces.map(({ id }) => id).join(', ')}.`,
+    );
+  const signers = regionsOf(workspace.zone, running);
+  const region = asked.region ?? workspace.home;
+  if (!signers.includes(region))
+    throw new WorldError(
+      `${region} cannot sign for ${workspace.id}. Regions of its zone: ${signers.join(', ')}.`,
+    );
+  return signToken(secrets, {
+    member: asked.member,
+    workspace: workspace.id,
+    region,
+    ttlSeconds: asked.ttlSeconds,
+  });
+}

@@ -1,0 +1,71 @@
+import type { PartStatus, PeerStatus, RegionStatus, WorldStatus } from '@causeway/local';
+import type { Paint } from './paint.ts';
+import { table } from './table.ts';
+
+type Link = WorldStatus['links'][number];
+
+/** Regions with what is the matter with them, then links. */
+export function statusView(status: WorldStatus, paint: Paint): string {
+  const head = (...titles: string[]): string[] => titles.map((title) => paint('dim', title));
+  const regions = table([
+    head('REGION', 'STATE', 'SERVER', 'NATS', 'POSTGRES', 'LAG'),
+    ...status.regions.map((region) => [
+      region.region,
+      region.ready ? paint('green', 'ready') : paint('red', 'not ready'),
+      ...[region.parts.server, region.parts.nats, region.parts.postgres].map((part) => partView(part, paint)),
+      lagView(region, paint),
+    ]),
+  ]);
+  const pairs = pairsOf(status.links);
+  const links = table([
+    head('LINK', 'THERE', 'BACK'),
+    ...pairs.map(([there, back]) => [
+      `${there.from} - ${there.to}`,
+      roadView(there, paint),
+      roadView(back, paint),
+    ]),
+  ]);
+  const title = `${paint('bold', 'Causeway')} at ${status.url} (pid ${status.pid})`;
+  return [title, regions, ...(pairs.length === 0 ? [] : [links])].join('\n\n');
+}
+
+function partView({ state }: PartStatus, paint: Paint): string {
+  if (state === 'ready' || state === 'external') return state;
+  return paint(state === 'off' ? 'dim' : 'yellow', state);
+}
+
+/** Of each peer the worse of its zones. */
+function lagView({ peers }: RegionStatus, paint: Paint): string {
+  const worst = new Map<string, PeerStatus>();
+  for (const peer of peers) {
+    const known = worst.get(peer.region);
+    if (known === undefined || badness(peer) > badness(known)) worst.set(peer.region, peer);
+  }
+  if (worst.size === 0) return paint('dim', '-');
+  return [...worst.values()]
+    .map(({ region, connected, lagMs }) => {
+      const lag = lagMs === undefined ? '?' : milliseconds(lagMs);
+      return connected ? `${region} ${lag}` : paint('yellow', `${region} ${lag} (cut off)`);
+    })
+    .join(', ');
+}
+
+const badness = ({ connected, lagMs }: PeerStatus): number =>
+  connected ? (lagMs ?? Number.MAX_SAFE_INTEGER) : Number.POSITIVE_INFINITY;
+
+/** `41 ms`, and from ten seconds on `12 s`. */
+export const milliseconds = (ms: number): string =>
+  ms < 10_000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1_000)} s`;
+
+function roadView({ delayMs, cut, bytesPerSecond }: Link, paint: Paint): string {
+  if (cut !== undefined) return paint('red', cut === 'reset' ? 'cut (reset)' : 'cut (black hole)');
+  const limit = bytesPerSecond === undefined ? '' : `, ${Math.round(bytesPerSecond / 1_000)} kB/s`;
+  return `${milliseconds(delayMs)}${limit}`;
+}
+
+function pairsOf(links: readonly Link[]): [Link, Link][] {
+  return links.flatMap((there, index): [Link, Link][] => {
+    const back = links.findIndex(({ from, to }) => from === there.to && to === there.from);
+    return back > index ? [[there, links[back]!]] : [];
+  });
+}

@@ -1,0 +1,60 @@
+import { CausewayError, parseName, type Name } from '@causeway/protocol';
+import type { Config } from './config/read.ts';
+
+export type Workspace = Config['workspaces'][number];
+export type Channel = Workspace['channels'][number];
+
+/**
+ * Which workspaces and channels there are, and where they may be served. Read from the manifest;
+ * every name is taken as slug or id, so that links survive a rename.
+ */
+export class Catalog {
+  readonly #config: Config;
+
+  constructor(config: Config) {
+    this.#config = config;
+  }
+
+  /** The workspace, or an error that says where it is served or that it does not exist. */
+  workspace(slugOrId: string): Workspace {
+    const found = find(this.#config.workspaces, slugOrId);
+    if (found === undefined) throw new CausewayError('not-found', `there is no workspace "${slugOrId}"`);
+    if (this.#config.zones.some(({ zone }) => zone === found.zone)) return found;
+    const regions = this.regionsOf(found.zone);
+    const urls = this.#config.regions.filter(({ region }) => regions.includes(region)).map(({ url }) => url);
+    throw new CausewayError(
+      'elsewhere',
+      `this workspace is kept in zone ${found.zone}; go to ${urls.join(' or ')}`,
+      {
+        regions: urls,
+      },
+    );
+  }
+
+  channel(workspace: Workspace, slugOrId: string): Channel {
+    const found = find(workspace.channels, slugOrId);
+    if (found === undefined) throw new CausewayError('not-found', `there is no channel "${slugOrId}" here`);
+    return found;
+  }
+
+  /** A document's name with slugs replaced by ids, taken apart. */
+  document(name: string): { workspace: Workspace; name: Name } {
+    const parsed = parseName(name);
+    if (parsed === undefined || (parsed.kind !== 'segment' && parsed.kind !== 'canvas'))
+      throw new CausewayError(
+        'not-found',
+        'documents are <workspace>/segment/<channel>/<n> and <workspace>/canvas/<id>',
+      );
+    const workspace = this.workspace(parsed.workspace);
+    if (parsed.kind === 'canvas') return { workspace, name: { ...parsed, workspace: workspace.id } };
+    const channel = this.channel(workspace, parsed.channel).id;
+    return { workspace, name: { ...parsed, workspace: workspace.id, channel } };
+  }
+
+  regionsOf(zone: string): string[] {
+    return this.#config.regions.filter(({ zones }) => zones.includes(zone)).map(({ region }) => region);
+  }
+}
+
+const find = <T extends { id: string; slug: string }>(items: readonly T[], slugOrId: string): T | undefined =>
+  items.find(({ id }) => id === slugOrId) ?? items.find(({ slug }) => slug === slugOrId);

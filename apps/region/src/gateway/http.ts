@@ -1,0 +1,121 @@
+import cors from '@fastify/cors';
+import swagger from '@fastify/swagger';
+import { CausewayError, LIMITS, base64url } from '@causeway/protocol';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { randomBytes } from 'node:crypto';
+import type { Access } from '../access.ts';
+import type { Config } from '../config/read.ts';
+import type { Metrics } from '../metrics.ts';
+import { Buckets } from '../rate-limit.ts';
+import type { Identity, Tokens } from '../tokens.ts';
+import { answerProblems } from './problems.ts';
+import { canvasRoutes } from './rest/canvases.ts';
+import { channelRoutes } from './rest/channels.ts';
+import { messageRoutes } from './rest/messages.ts';
+import { operatorRoutes, type Readiness } from './operations.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by the sign-in hook on every route under /v1 but the description of the API. */
+    identity: Identity;
+  }
+}
+
+/** Requests of one member: on average this many a second, and this many at once. */
+const PER_MEMBER = { perSecond: 200, burst: 2_000 } as const;
+
+export type HttpParts = {
+  config: Config;
+  log: Logger;
+  tokens: Tokens;
+  access: Access;
+  metrics: Metrics;
+  readiness: () => Promise<Readiness>;
+};
+
+/** The HTTP door of a region: REST for clients under /v1, and what operators ask for. */
+export async function openHttp(parts: HttpParts): Promise<FastifyInstance> {
+  const { config, log, metrics } = parts;
+  const server: FastifyInstance = Fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    // Our own line names the route, never the path: paths hold slugs and, for WebSockets, tokens (R6).
+    disableRequestLogging: true,
+    bodyLimit: LIMITS.requestBytes,
+    genReqId: () => base64url(randomBytes(12)),
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 300 },
+  });
+  answerProblems(server);
+  acceptEmptyJson(server);
+  await server.register(cors, {
+    origin: [...config.webOrigins],
+    methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    exposedHeaders: ['retry-after'],
+  });
+  await server.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Causeway', version: '1', description: 'Messages and canvases of one region' },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ token: [] }],
+    },
+  });
+  server.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    const ms = Math.round(reply.elapsedTime * 10) / 10;
+    metrics.request(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
+    log.debug(
+      { requestId: request.id, method: request.method, route, status: reply.statusCode, ms },
+      'request',
+    );
+  });
+  operatorRoutes(server, parts);
+  await server.register(
+    async (v1) => {
+      v1.get('/openapi.json', { schema: { hide: true } }, () => server.swagger());
+      await v1.register(async (signedIn) => {
+        signedIn.decorateRequest('identity');
+        signedIn.addHook('onRequest', signIn(parts.tokens));
+        signedIn.addHook('onRequest', limitRate());
+        messageRoutes(signedIn, parts);
+        channelRoutes(signedIn, parts);
+        canvasRoutes(signedIn, parts);
+      });
+    },
+    { prefix: '/v1' },
+  );
+  return server;
+}
+
+function signIn(tokens: Tokens): (request: FastifyRequest) => Promise<void> {
+  return async (request) => {
+    const [scheme, token] = (request.headers.authorization ?? '').split(' ');
+    request.identity = await tokens.verify(scheme?.toLowerCase() === 'bearer' ? token : undefined);
+  };
+}
+
+function limitRate(): (request: FastifyRequest) => Promise<void> {
+  const buckets = new Buckets(PER_MEMBER.perSecond, PER_MEMBER.burst);
+  return async ({ identity }) => {
+    const bucket = buckets.of(`${identity.workspace}/${identity.member}`, Date.now());
+    if (bucket.take(1, Date.now())) return;
+    throw new CausewayError(
+      'rate-limited',
+      `at most ${PER_MEMBER.perSecond} requests a second for one member`,
+      {
+        retryAfter: Math.max(1, bucket.wait(1)),
+      },
+    );
+  };
+}
+
+/** DELETE and PUT may come with the JSON content type and no body: that means {}. */
+function acceptEmptyJson(server: FastifyInstance): void {
+  const parse = server.getDefaultJsonParser('error', 'error');
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, {});
+    else parse(request, body as string, done);
+  });
+}

@@ -1,0 +1,75 @@
+import { CausewayError, base64url, commandId, type Ack, type Command } from '@causeway/protocol';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { randomBytes } from 'node:crypto';
+import type { Access } from '../../access.ts';
+import type { Channel, Workspace } from '../../catalog.ts';
+import type { Metrics } from '../../metrics.ts';
+import type { Replica } from '@causeway/replica';
+
+export type RestParts = { access: Access; metrics: Metrics };
+
+/** What a request is about, resolved and allowed. */
+export type Scene = { workspace: Workspace; replica: Replica; member: string };
+
+export type Repeatable = { nonce?: string; id?: string; v?: number };
+
+/** Resolves the workspace of a route for the member who asks. */
+export function sceneOf({ access }: RestParts, request: FastifyRequest, slugOrId: string): Scene {
+  const workspace = access.catalog.workspace(slugOrId);
+  return {
+    workspace,
+    replica: access.replicaFor(request.identity, workspace),
+    member: request.identity.member,
+  };
+}
+
+export function channelOf({ access }: RestParts, scene: Scene, slugOrId: string): Channel {
+  return access.catalog.channel(scene.workspace, slugOrId);
+}
+
+/** The nonce that the client drew, or a fresh one. */
+export const nonceOf = ({ nonce }: Repeatable): string => nonce ?? base64url(randomBytes(16));
+
+/**
+ * The client's hybrid time, or ours. A nonce without `v` would make the repeat of a request a
+ * different command, so the two come together.
+ */
+export function timeOf(given: Repeatable, replica: Replica): number {
+  if ((given.v === undefined) !== (given.nonce === undefined))
+    throw new CausewayError(
+      'invalid-request',
+      'send nonce and v together, and keep both when you repeat the request',
+    );
+  return given.v ?? replica.clock.tick();
+}
+
+/** Carries a command out and counts how it went; `id`, when given, must be the command's hash. */
+export async function execute(
+  parts: RestParts,
+  { replica }: Scene,
+  command: Command,
+  id?: string,
+): Promise<Ack> {
+  const started = performance.now();
+  try {
+    if (id !== undefined && id !== commandId(command))
+      throw new CausewayError(
+        'id-mismatch',
+        'the id is not the hash of this command; make it with commandId()',
+      );
+    const ack = await replica.execute(command);
+    parts.metrics.command(command.kind, 'ok', performance.now() - started);
+    return ack;
+  } catch (error) {
+    const code = error instanceof CausewayError ? error.code : 'internal';
+    parts.metrics.command(command.kind, code, performance.now() - started);
+    throw error;
+  }
+}
+
+/** A request without a body means {} where every field is optional. */
+export async function bodyMayBeAbsent(request: FastifyRequest): Promise<void> {
+  request.body ??= {};
+}
+
+export type Routes = (server: FastifyInstance, parts: RestParts) => void;

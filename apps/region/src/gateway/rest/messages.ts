@@ -1,0 +1,135 @@
+import { CausewayError, DeleteBody, EditBody, LIMITS, PostBody, ReactBody } from '@causeway/protocol';
+import type { Before } from '@causeway/replica';
+import { Type, type Static } from 'typebox';
+import type { Channel } from '../../catalog.ts';
+import {
+  bodyMayBeAbsent,
+  channelOf,
+  execute,
+  nonceOf,
+  sceneOf,
+  timeOf,
+  type Routes,
+  type Scene,
+} from './command.ts';
+
+const CHANNEL = '/workspaces/:workspace/channels/:channel';
+const ChannelParams = Type.Object({ workspace: Type.String(), channel: Type.String() });
+const MessageParams = Type.Object({
+  ...ChannelParams.properties,
+  message: Type.String({ pattern: '^[A-Za-z0-9_-]{22}$' }),
+});
+const ReactionParams = Type.Object({
+  ...MessageParams.properties,
+  emoji: Type.String({ minLength: 1, maxLength: LIMITS.emojiChars }),
+});
+const PageQuery = Type.Object(
+  { cursor: Type.Optional(Type.String()), limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,3}$' })) },
+  { additionalProperties: false },
+);
+const PAGE = { default: 50, most: 200 } as const;
+
+/** Post, read, edit, delete and react. */
+export const messageRoutes: Routes = (server, parts) => {
+  server.post<{ Params: Static<typeof ChannelParams>; Body: PostBody }>(
+    `${CHANNEL}/messages`,
+    { schema: { summary: 'Post a message', params: ChannelParams, body: PostBody } },
+    async (request, reply) => {
+      const scene = sceneOf(parts, request, request.params.workspace);
+      const channel = channelOf(parts, scene, request.params.channel);
+      const { body, thread, id } = request.body;
+      const command = {
+        kind: 'post' as const,
+        workspace: scene.workspace.id,
+        channel: channel.id,
+        member: scene.member,
+        nonce: nonceOf(request.body),
+        body,
+        ...(thread === undefined ? {} : { thread }),
+      };
+      return reply.code(201).send(await execute(parts, scene, command, id));
+    },
+  );
+
+  server.get<{ Params: Static<typeof ChannelParams>; Querystring: Static<typeof PageQuery> }>(
+    `${CHANNEL}/messages`,
+    { schema: { summary: 'Messages, newest first', params: ChannelParams, querystring: PageQuery } },
+    async (request) => {
+      const scene = sceneOf(parts, request, request.params.workspace);
+      const channel = channelOf(parts, scene, request.params.channel);
+      const limit = Math.min(PAGE.most, Math.max(1, Number(request.query.limit ?? PAGE.default)));
+      const before = cursorOf(request.query.cursor);
+      const page = await scene.replica.messages(scene.workspace.id, channel.id, before, limit);
+      return { ...page, clock: scene.replica.clock.read() };
+    },
+  );
+
+  server.patch<{ Params: Static<typeof MessageParams>; Body: Static<typeof EditBody> }>(
+    `${CHANNEL}/messages/:message`,
+    { schema: { summary: 'Edit a message', params: MessageParams, body: EditBody } },
+    async (request) => {
+      const scene = sceneOf(parts, request, request.params.workspace);
+      const command = {
+        kind: 'edit' as const,
+        ...placeOf(scene, channelOf(parts, scene, request.params.channel), request.params.message),
+        nonce: nonceOf(request.body),
+        body: request.body.body,
+        v: timeOf(request.body, scene.replica),
+      };
+      return execute(parts, scene, command, request.body.id);
+    },
+  );
+
+  server.delete<{ Params: Static<typeof MessageParams>; Body: Static<typeof DeleteBody> }>(
+    `${CHANNEL}/messages/:message`,
+    {
+      schema: { summary: 'Delete a message for good', params: MessageParams, body: DeleteBody },
+      preValidation: bodyMayBeAbsent,
+    },
+    async (request) => {
+      const scene = sceneOf(parts, request, request.params.workspace);
+      const command = {
+        kind: 'delete' as const,
+        ...placeOf(scene, channelOf(parts, scene, request.params.channel), request.params.message),
+        nonce: nonceOf(request.body),
+      };
+      return execute(parts, scene, command, request.body.id);
+    },
+  );
+
+  for (const [method, on] of [
+    ['PUT', true],
+    ['DELETE', false],
+  ] as const)
+    server.route<{ Params: Static<typeof ReactionParams>; Body: Static<typeof ReactBody> }>({
+      method,
+      url: `${CHANNEL}/messages/:message/reactions/:emoji`,
+      schema: { summary: on ? 'React' : 'Take a reaction back', params: ReactionParams, body: ReactBody },
+      preValidation: bodyMayBeAbsent,
+      handler: async (request) => {
+        const scene = sceneOf(parts, request, request.params.workspace);
+        const command = {
+          kind: 'react' as const,
+          ...placeOf(scene, channelOf(parts, scene, request.params.channel), request.params.message),
+          nonce: nonceOf(request.body),
+          emoji: request.params.emoji,
+          on,
+          v: timeOf(request.body, scene.replica),
+        };
+        return execute(parts, scene, command, request.body.id);
+      },
+    });
+};
+
+function placeOf(scene: Scene, channel: Channel, message: string) {
+  return { workspace: scene.workspace.id, channel: channel.id, member: scene.member, message };
+}
+
+/** The cursor of a page is the place of its last message; clients treat it as opaque. */
+function cursorOf(cursor: string | undefined): Before | undefined {
+  if (cursor === undefined) return undefined;
+  const [t, id, ...rest] = cursor.split('~');
+  if (t === undefined || t === '' || id === undefined || rest.length > 0)
+    throw new CausewayError('invalid-request', 'the cursor is not one that a page gave; start without one');
+  return { t, id };
+}

@@ -1,0 +1,126 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+/** What is sampled when somebody asks for the metrics. */
+export type Sample = {
+  zone: string;
+  appendsWaiting: number;
+  publishesWaiting: number;
+  documents: number;
+  fromFuture: number;
+  natsUp: boolean;
+  peers: { peer: string; lagMs: number | undefined; connected: boolean; heardAt: number | undefined }[];
+};
+
+/** The metrics of one process. Labels hold regions, zones, routes and codes; never a workspace or a member (R6). */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #requests: Histogram<'method' | 'route' | 'status'>;
+  readonly #commands: Counter<'kind' | 'outcome'>;
+  readonly #acks: Histogram<'kind'>;
+  readonly #notices: Counter<'what'>;
+  readonly #closes: Counter<'code'>;
+  readonly #sockets: Gauge;
+
+  constructor(region: string, sample: () => Sample[]) {
+    const registers = [this.#registry];
+    this.#registry.setDefaultLabels({ region });
+    collectDefaultMetrics({ register: this.#registry });
+    this.#requests = new Histogram({
+      name: 'causeway_http_request_seconds',
+      help: 'HTTP requests by route template',
+      labelNames: ['method', 'route', 'status'],
+      buckets: SECONDS,
+      registers,
+    });
+    this.#commands = new Counter({
+      name: 'causeway_commands_total',
+      help: 'Commands by kind and outcome (ok or error code)',
+      labelNames: ['kind', 'outcome'],
+      registers,
+    });
+    this.#acks = new Histogram({
+      name: 'causeway_ack_seconds',
+      help: 'From the command to its acknowledgement, which follows the commit',
+      labelNames: ['kind'],
+      buckets: SECONDS,
+      registers,
+    });
+    this.#notices = new Counter({
+      name: 'causeway_notices_total',
+      help: 'Things an operator should know of: lost links, failed commits, parked messages, restarts of a stream',
+      labelNames: ['what'],
+      registers,
+    });
+    this.#closes = new Counter({
+      name: 'causeway_socket_closes_total',
+      help: 'WebSockets closed by us, by error code',
+      labelNames: ['code'],
+      registers,
+    });
+    this.#sockets = new Gauge({ name: 'causeway_sockets', help: 'Open WebSockets', registers });
+    this.#sampled(sample);
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  request(method: string, route: string, status: number, seconds: number): void {
+    this.#requests.observe({ method, route, status }, seconds);
+  }
+
+  command(kind: string, outcome: string, ms: number): void {
+    this.#commands.inc({ kind, outcome });
+    if (outcome === 'ok') this.#acks.observe({ kind }, ms / 1000);
+  }
+
+  notice(what: string): void {
+    this.#notices.inc({ what });
+  }
+
+  socketOpened(): void {
+    this.#sockets.inc();
+  }
+
+  socketClosed(code?: string): void {
+    this.#sockets.dec();
+    if (code !== undefined) this.#closes.inc({ code });
+  }
+
+  #sampled(sample: () => Sample[]): void {
+    const gauge = (name: string, help: string, read: (of: Sample) => number): void => {
+      new Gauge({
+        name,
+        help,
+        labelNames: ['zone'],
+        registers: [this.#registry],
+        collect() {
+          for (const of of sample()) this.set({ zone: of.zone }, read(of));
+        },
+      });
+    };
+    gauge('causeway_appends_waiting', 'Writes that wait for Postgres', (of) => of.appendsWaiting);
+    gauge('causeway_publishes_waiting', 'Committed rows that wait for NATS', (of) => of.publishesWaiting);
+    gauge('causeway_documents', 'Documents in memory', (of) => of.documents);
+    gauge('causeway_nats_up', '1 when this region reaches its own broker', (of) => Number(of.natsUp));
+    gauge('causeway_times_from_future', 'Timestamps of peers beyond the skew bound', (of) => of.fromFuture);
+    new Gauge({
+      name: 'causeway_lag_seconds',
+      help: 'Age of the last heartbeat of a peer when it arrived; grows while none arrives',
+      labelNames: ['zone', 'peer'],
+      registers: [this.#registry],
+      collect() {
+        for (const { zone, peers } of sample())
+          for (const { peer, lagMs, heardAt } of peers)
+            if (lagMs !== undefined && heardAt !== undefined)
+              this.set({ zone, peer }, Math.max(lagMs, Date.now() - heardAt - 1000) / 1000);
+      },
+    });
+  }
+}

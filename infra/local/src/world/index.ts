@@ -1,0 +1,12 @@
+export { homeOf, runningWorld, type Claim } from './claim.ts';
+export type { LinksRequest } from './control.ts';
+export { DEMO_MEMBERS, type Workspace } from './demo.ts';
+export { WorldError } from './error.ts';
+export { findBasePort } from './free-ports.ts';
+export { basePortOf, chooseRegions, REGIONS } from './layout.ts';
+export type { Progress, WorldOptions } from './options.ts';
+export type { PartState } from './part.ts';
+export type { WorldRegion } from './plan.ts';
+export type { PartName, PartStatus, PeerStatus, RegionStatus, WorldStatus } from './status.ts';
+export { startWorld } from './start.ts';
+export type { World } from './world.ts';

@@ -1,0 +1,41 @@
+import { Type, type Static, type TSchema } from 'typebox';
+import { LIMITS } from './limits.ts';
+
+/**
+ * Bodies of the REST door. `nonce` and `v` make a request repeatable: a client that wants to send
+ * it again draws them once and keeps them, together with `id` if it wants the hash checked.
+ * Without them the server draws them, and a repeat is a new command.
+ */
+const strict = { additionalProperties: false };
+const optional = <T extends TSchema>(schema: T) => Type.Optional(schema);
+const Nonce = Type.String({ pattern: '^[A-Za-z0-9_-]{22}$', description: '128 random bits, base64url' });
+const HashId = Type.String({ pattern: '^[A-Za-z0-9_-]{22}$' });
+const HybridTime = Type.Integer({ minimum: 0, description: 'milliseconds since 1970 x 1024 + counter' });
+const Body = Type.String({ minLength: 1, description: `at most ${LIMITS.bodyChars} characters` });
+const repeatable = { nonce: optional(Nonce), id: optional(HashId) };
+const timed = { ...repeatable, v: optional(HybridTime) };
+
+export const PostBody = Type.Object({ body: Body, thread: optional(HashId), ...repeatable }, strict);
+export const EditBody = Type.Object({ body: Body, ...timed }, strict);
+export const DeleteBody = Type.Object({ ...repeatable }, strict);
+export const ReactBody = Type.Object({ ...timed }, strict);
+export const TopicBody = Type.Object({ topic: Type.String(), ...timed }, strict);
+export const CanvasBody = Type.Object({ title: Type.String({ minLength: 1 }), ...timed }, strict);
+export const ReadBody = Type.Object(
+  {
+    markers: Type.Array(
+      Type.Object(
+        {
+          segment: Type.Integer({ minimum: 1 }),
+          client: Type.Integer({ minimum: 0 }),
+          clock: Type.Integer({ minimum: 0 }),
+        },
+        strict,
+      ),
+      { minItems: 1, maxItems: LIMITS.markersPerCommand },
+    ),
+    ...repeatable,
+  },
+  strict,
+);
+export type PostBody = Static<typeof PostBody>;
