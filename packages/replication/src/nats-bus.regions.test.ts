@@ -26,6 +26,19 @@ const read = (...args: ConstructorParameters<typeof Reader>): Reader => {
   readers.push(reader);
   return reader;
 };
+const consumerExists = async (): Promise<unknown> => {
+  const manager = await world.manager('us');
+  return until(() => expect(manager.consumers.info(STREAM, 'peer_eu')).resolves.toBeDefined());
+};
+
+/** What a receiver does: follows, and follows again where it was. */
+async function follow(bus: Bus, arrived: string[], signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const take = async (batch: { id: string }[]) => void arrived.push(...batch.map(({ id }) => id));
+    await bus.follow('us', arrived.length + 1, take, signal).catch(() => undefined);
+  }
+}
+
 beforeEach(async () => {
   world = await openNatsWorld();
   us = world.bus('us');
@@ -77,11 +90,6 @@ describe('publishing', () => {
 });
 
 describe('reading', () => {
-  const consumerExists = async (): Promise<unknown> => {
-    const manager = await world.manager('us');
-    return until(() => expect(manager.consumers.info(STREAM, 'peer_eu')).resolves.toBeDefined());
-  };
-
   test('R15 beyond the end it waits, and does not pretend', async () => {
     for (const id of numbered(5)) await us.publish(message(id));
     const reader = read(eu, 'us', 8);
@@ -116,14 +124,6 @@ describe('reading', () => {
     stop.abort();
     await receiving;
   });
-
-  /** What a receiver does: follows, and follows again where it was. */
-  async function follow(bus: Bus, arrived: string[], signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const take = async (batch: { id: string }[]) => void arrived.push(...batch.map(({ id }) => id));
-      await bus.follow('us', arrived.length + 1, take, signal).catch(() => undefined);
-    }
-  }
 });
 
 describe('R6 R12 what a peer may do with its credentials', () => {

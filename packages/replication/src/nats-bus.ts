@@ -88,17 +88,12 @@ class NatsBus implements Bus {
     const link = this.#peer(peer);
     const connection = await link.connection(TIMINGS.helloMs);
     const timeout = Math.max(1, deadline - Date.now());
-    let alive = false;
-    void connection.flush().then(
-      () => (alive = true),
-      () => undefined,
-    );
+    const isAlive = listenFor(connection);
     try {
       const reply = await asBusDown(connection.request(requestSubject(peer, 'hello'), '', { timeout }));
       return readHello(reply.data);
     } catch (error) {
-      // Not even a pong: it is the connection, not the peer's processes.
-      if (isTimeout(error) && !alive) link.drop(connection);
+      if (isTimeout(error) && !isAlive()) link.drop(connection);
       throw error;
     }
   }
@@ -183,6 +178,20 @@ function sequenceOf(message: Msg, stream: string): { sequence: number } {
   if (ack.error !== undefined || ack.stream !== stream || ack.seq === undefined)
     throw new BusDown(`the broker refused a message: ${ack.error?.description ?? 'no such stream'}`);
   return { sequence: ack.seq };
+}
+
+/**
+ * Whether anything has come over the connection since the call: a pong, or messages that it may
+ * be queueing behind. If not even that, it is the connection that is silent, not a peer's process.
+ */
+function listenFor(connection: NatsConnection): () => boolean {
+  const before = connection.stats().inMsgs;
+  let pong = false;
+  void connection.flush().then(
+    () => (pong = true),
+    () => undefined,
+  );
+  return () => pong || connection.stats().inMsgs > before;
 }
 
 /** Whatever the client says went wrong means to the caller: not now. */

@@ -35,7 +35,10 @@ export type PullOptions = {
   from: number;
 };
 
-/** Silence: nothing came for three heartbeats though something was asked for. */
+/**
+ * Nothing came for three heartbeats though something was asked for. The client counts whole
+ * messages: a road on which one takes that long (1 MiB at less than 350 KB/s) counts as cut.
+ */
 export class Silence extends BusDown {
   override name = 'Silence';
 }

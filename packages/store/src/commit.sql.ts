@@ -75,7 +75,7 @@ counted as (
 ),
 moved as (
   insert into causeway.cursors (zone, peer, incarnation, sequence, message_id)
-  select $1, $25, $26, $27::bigint, $28 where $25::text is not null
+  select $1, $25, $26, $27::bigint, $28 where $26::text is not null
   on conflict (zone, peer) do update set
     incarnation = excluded.incarnation, sequence = excluded.sequence, message_id = excluded.message_id
 ),

@@ -7,7 +7,7 @@ import { cellsToText } from './outbox-text.ts';
 import { compareText } from './text-order.ts';
 
 /** What apply adds to an append. */
-export type Receipt = { peer: string; cursor: Cursor; parked: ApplyBatch['parked'] };
+export type Receipt = { peer: string; cursor?: Cursor | undefined; parked: ApplyBatch['parked'] };
 
 /** Commits a batch in one transaction; see commit.sql.ts for what holds among concurrent ones. */
 export async function commit(
@@ -72,9 +72,9 @@ const segmentParameters = (segments: readonly SegmentChange[]): string[] => [
 
 const receiptParameters = (receipt: Receipt | undefined): (string | null)[] => [
   receipt?.peer ?? null,
-  receipt?.cursor.incarnation ?? null,
-  receipt === undefined ? null : String(receipt.cursor.sequence),
-  receipt?.cursor.messageId ?? null,
+  receipt?.cursor?.incarnation ?? null,
+  receipt?.cursor?.sequence.toString() ?? null,
+  receipt?.cursor?.messageId ?? null,
   textArray((receipt?.parked ?? []).map(({ name }) => name)),
   numberArray((receipt?.parked ?? []).map(({ version }) => version)),
   bytesArray((receipt?.parked ?? []).map(({ bytes }) => bytes)),

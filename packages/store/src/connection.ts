@@ -31,7 +31,7 @@ export class Connection {
 
   private constructor(options: ConnectionOptions, attempt: number) {
     this.#answerTimeoutMs = options.answerTimeoutMs;
-    this.#sql = postgres(options.url, {
+    const client = {
       max: 1,
       idle_timeout: 0,
       max_lifetime: null,
@@ -40,9 +40,10 @@ export class Connection {
       onnotice: () => undefined,
       onclose: () => this.#lost.abort(),
       connection: sessionSettings(options),
-      // Passed through to the client's connection, though its types do not know it.
-      ...{ socket: (parsed: Hosts) => this.#connectOnce(parsed, attempt) },
-    });
+      // The client's types do not know this one.
+      socket: (parsed: Hosts) => this.#connectOnce(parsed, attempt),
+    };
+    this.#sql = postgres(options.url, client);
   }
 
   /**

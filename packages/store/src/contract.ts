@@ -410,6 +410,16 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         expect(await store.cursor('eu-west')).toEqual(cursor);
       });
 
+      it('R3 rows without a cursor leave it where it was: more of their delivery follow', async () => {
+        const store = fresh();
+        await store.apply({ peer: 'eu-west', rows: [write(1, { posts: ['a'] })], own: [], parked: [] });
+        expect(await store.cursor('eu-west')).toBeUndefined();
+        await store.apply(batch());
+        await store.apply({ peer: 'eu-west', rows: [write(1, { posts: ['b'] })], own: [], parked: [] });
+        expect(await store.cursor('eu-west')).toEqual(batch().cursor);
+        expect(await store.loadDocument(segment(1))).toHaveLength(2);
+      });
+
       it('R3 refused rows leave the cursor where it was', async () => {
         const store = fresh();
         await store.apply(batch());

@@ -126,20 +126,23 @@ const STEP_TIMEOUT_MS = 10 * 60_000;
 export async function migrate(connection: Connection): Promise<void> {
   if ((await appliedSteps(connection)) >= STEPS.length) return;
   await connection.transaction(async () => {
-    const wait = (text: string): Promise<unknown> => connection.query(text, [], STEP_TIMEOUT_MS);
-    await wait('set local statement_timeout = 0');
-    await wait('set local lock_timeout = 0');
-    await wait(`select pg_advisory_xact_lock(${LOCK})`);
-    await wait('create schema if not exists causeway');
-    await wait(
+    await run(connection, 'set local statement_timeout = 0');
+    await run(connection, 'set local lock_timeout = 0');
+    await run(connection, `select pg_advisory_xact_lock(${LOCK})`);
+    await run(connection, 'create schema if not exists causeway');
+    await run(
+      connection,
       'create table if not exists causeway.migrations (step int primary key, at timestamptz not null default now())',
     );
     for (let step = await appliedSteps(connection); step < STEPS.length; step++) {
-      await wait(STEPS[step]!);
+      await run(connection, STEPS[step]!);
       await connection.query('insert into causeway.migrations (step) values ($1)', [String(step + 1)]);
     }
   });
 }
+
+const run = (connection: Connection, text: string): Promise<unknown> =>
+  connection.query(text, [], STEP_TIMEOUT_MS);
 
 async function appliedSteps(connection: Connection): Promise<number> {
   const [found] = await connection.query(`select to_regclass('causeway.migrations') is not null as there`);

@@ -16,6 +16,8 @@ const SOURCES = [
   ...['client', 'protocol', 'replica'].map((name) => `packages/${name}/src`),
 ];
 
+export const pageIsBuilt = (): boolean => existsSync(join(PAGE_FOLDER, 'index.html'));
+
 /** Whether the page is there to be built and its build is missing or older than its sources. */
 export function pageIsStale(): boolean {
   if (!existsSync(join(WEB, 'src')) || !isBuiltByVite()) return false;

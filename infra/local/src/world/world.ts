@@ -9,7 +9,7 @@ import { chooseRegions, portsFrom, regionsOf } from './layout.ts';
 import { openLog } from './log-file.ts';
 import { urlOf } from './manifest.ts';
 import type { WorldOptions } from './options.ts';
-import { buildPage, PAGE_FOLDER, pageIsStale } from './page.ts';
+import { buildPage, PAGE_FOLDER, pageIsBuilt, pageIsStale } from './page.ts';
 import { planRegions, type PlannedRegion, type WorldRegion } from './plan.ts';
 import { openSecrets, type Secrets } from './secrets.ts';
 import { PARTS, type PartName, type WorldStatus } from './status.ts';
@@ -119,15 +119,16 @@ async function preparePage(
   onProgress: NonNullable<WorldOptions['onProgress']>,
   onEvent: NonNullable<WorldOptions['onEvent']>,
 ): Promise<void> {
-  if (!pageIsStale()) return;
-  onProgress({ step: 'page', state: 'running', text: 'building the web page' });
+  const say = (state: 'running' | 'done', text: string): void => onProgress({ step: 'page', state, text });
+  if (!pageIsStale()) return say('done', pageIsBuilt() ? 'up to date' : 'not there');
+  say('running', 'building');
   try {
     await buildPage(openLog(home, 'page'), signal);
-    onProgress({ step: 'page', state: 'done', text: 'web page built' });
+    say('done', 'built');
   } catch (error) {
     signal.throwIfAborted();
     // The regions are of use without it.
-    onProgress({ step: 'page', state: 'done', text: 'web page not built' });
+    say('done', 'could not be built');
     onEvent((error as Error).message);
   }
 }

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { basePortOf, chooseRegions, portsFrom, REGIONS, regionsOf, zonesOf } from './layout.ts';
+
+test('regions have the ports that people know, and all others are above +10', () => {
+  const ports = portsFrom(4100);
+  expect([ports.web, ...REGIONS.map(ports.region)]).toEqual([4100, 4101, 4102, 4103, 4104]);
+  const others = REGIONS.flatMap((region) => [
+    ports.postgres(region),
+    ports.nats(region),
+    ...REGIONS.filter((peer) => peer !== region).map((peer) => ports.link(region, peer)),
+  ]);
+  expect(new Set(others).size).toBe(4 + 4 + 12);
+  expect(Math.min(...others)).toBeGreaterThan(4110);
+});
+
+test('a smaller world keeps the order, and says which regions there are', () => {
+  expect(chooseRegions()).toEqual(REGIONS);
+  expect(chooseRegions(['eu-west', 'us-east', 'eu-west'])).toEqual(['us-east', 'eu-west']);
+  expect(() => chooseRegions(['mars'])).toThrow(
+    'no region "mars". Choose from: us-east, eu-west, eu-central, ap-south',
+  );
+  expect(() => chooseRegions([])).toThrow('needs a region');
+});
+
+test('a zone is where its regions are', () => {
+  expect(zonesOf('us-east')).toEqual(['global']);
+  expect(zonesOf('eu-central')).toEqual(['global', 'eu']);
+  expect(regionsOf('eu', ['us-east', 'eu-west'])).toEqual(['eu-west']);
+});
+
+test('CAUSEWAY_BASE_PORT moves everything, within what ports can be', () => {
+  expect(basePortOf({})).toBe(4100);
+  expect(basePortOf({ CAUSEWAY_BASE_PORT: '5100' })).toBe(5100);
+  for (const wrong of ['80', '65500', 'x', '4100.5'])
+    expect(() => basePortOf({ CAUSEWAY_BASE_PORT: wrong })).toThrow('CAUSEWAY_BASE_PORT');
+});
