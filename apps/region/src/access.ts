@@ -20,12 +20,13 @@ export class Access {
     return this.#catalog;
   }
 
-  /** The replica that serves this workspace to this identity; throws `forbidden`. */
+  /** The replica that serves this workspace to this identity; throws `forbidden`, or `elsewhere` with where to go. */
   replicaFor(identity: Identity, workspace: Workspace): Replica {
     if (identity.workspace !== workspace.id)
       throw new CausewayError('forbidden', 'the token is for another workspace');
     if (!this.#catalog.regionsOf(workspace.zone).includes(identity.signedBy))
       throw new CausewayError('forbidden', `the token was signed outside zone ${workspace.zone}`);
+    this.#catalog.mustBeHere(workspace);
     return this.#replicas.get(workspace.zone)!;
   }
 }

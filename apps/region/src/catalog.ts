@@ -15,16 +15,21 @@ export class Catalog {
     this.#config = config;
   }
 
-  /** The workspace, or an error that says where it is served or that it does not exist. */
+  /** The workspace; `not-found` when there is none of that name. */
   workspace(slugOrId: string): Workspace {
     const found = find(this.#config.workspaces, slugOrId);
     if (found === undefined) throw new CausewayError('not-found', `there is no workspace "${slugOrId}"`);
-    if (this.#config.zones.some(({ zone }) => zone === found.zone)) return found;
-    const regions = this.regionsOf(found.zone);
+    return found;
+  }
+
+  /** Throws `elsewhere`, with the regions to go to, for a workspace whose zone this region is not in. */
+  mustBeHere({ zone: pinned }: Workspace): void {
+    if (this.#config.zones.some(({ zone }) => zone === pinned)) return;
+    const regions = this.regionsOf(pinned);
     const urls = this.#config.regions.filter(({ region }) => regions.includes(region)).map(({ url }) => url);
     throw new CausewayError(
       'elsewhere',
-      `this workspace is kept in zone ${found.zone}; go to ${urls.join(' or ')}`,
+      `this workspace is kept in zone ${pinned}; go to ${urls.join(' or ')}`,
       {
         regions: urls,
       },

@@ -59,7 +59,7 @@ export async function runRegion(config: Config, log: Logger, signal: AbortSignal
 
   function report(zone: string, { what, ...detail }: Notice): void {
     metrics.notice(what);
-    log.warn({ zone, ...detail }, what);
+    log[what === 'bus-up' ? 'info' : 'warn']({ zone, ...detail }, what);
   }
 
   const readiness = async (): Promise<Readiness> => {

@@ -21,8 +21,9 @@ export type Job<T> = {
   live?: LiveDocument;
   /** Whom the written bytes are attributed to (canvases). */
   member?: string;
-  /** Bytes that this job is about, for the bounds. */
+  /** Bytes that this job will write at most, for the bounds. */
   size: number;
+  /** Gets the document as it is when the turn comes: it may have been reloaded since `run`. */
   author(live: LiveDocument | undefined): Written<T>;
 };
 
@@ -40,9 +41,12 @@ type Outcome = { of: Waiting; answer: unknown } | { of: Waiting; error: unknown 
 type Share = {
   key: string;
   live: LiveDocument | undefined;
+  jobs: Waiting[];
   rows: Row[];
   told: Uint8Array[];
   outcomes: Outcome[];
+  /** What a job threw that is no refusal of its own: the document may be half written. */
+  broken?: unknown;
 };
 
 export type QueueEvents = {
@@ -56,8 +60,8 @@ export type QueueEvents = {
 const BATCH = { jobs: 500, bytes: 1024 * 1024 } as const;
 /** Bytes of one logged row: small enough for one NATS message with its headers. */
 const ROW_BYTES = 512 * 1024;
-/** Jobs that may wait; beyond it the store is the bottleneck and callers are told so. */
-const WAITING_JOBS = 20_000;
+/** What may wait; beyond it the store is the bottleneck and callers are told so. */
+const WAITING = { jobs: 20_000, bytes: 64 * 1024 * 1024 } as const;
 
 /**
  * Group commit: what waits while a commit is in flight goes into the next one. As many commits
@@ -70,7 +74,9 @@ export class AppendQueue {
   readonly #inFlight = new Map<string, Promise<void>>();
   #free: number;
   #count = 0;
+  #bytes = 0;
   #pumping = false;
+  readonly #idle: (() => void)[] = [];
 
   constructor(store: Store, events: QueueEvents) {
     this.#store = store;
@@ -95,10 +101,7 @@ export class AppendQueue {
 
   /** Resolves when nothing waits and nothing is under way. */
   async drained(): Promise<void> {
-    while (this.#inFlight.size > 0 || this.#count > 0) {
-      await Promise.allSettled(this.#inFlight.values());
-      await Promise.resolve();
-    }
+    while (this.#busy) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
   /**
@@ -106,15 +109,22 @@ export class AppendQueue {
    * error, or `not-committed` when the commit failed or nobody can say.
    */
   run<T>(job: Job<T>): Promise<T> {
-    if (this.#count >= WAITING_JOBS)
+    if (this.#count >= WAITING.jobs || this.#bytes >= WAITING.bytes)
       return Promise.reject(
         new CausewayError('not-committed', 'too many writes are waiting for the database; try again', {
           retryAfter: 1,
         }),
       );
     return new Promise<T>((resolve, reject) => {
-      this.#push({ job, resolve: resolve as (answer: unknown) => void, reject, alone: false });
+      const waiting = { job, resolve: resolve as (answer: unknown) => void, reject, alone: false };
+      this.#count++;
+      this.#bytes += job.size;
+      this.#push(waiting);
     });
+  }
+
+  get #busy(): boolean {
+    return this.#inFlight.size > 0 || this.#count > 0;
   }
 
   #push(waiting: Waiting): void {
@@ -122,8 +132,12 @@ export class AppendQueue {
     const others = this.#waiting.get(key);
     if (others === undefined) this.#waiting.set(key, [waiting]);
     else others.push(waiting);
-    this.#count++;
     this.#pump();
+  }
+
+  #uncount(jobs: readonly Waiting[]): void {
+    this.#count -= jobs.length;
+    for (const { job } of jobs) this.#bytes -= job.size;
   }
 
   /** Starts commits at the end of this turn of the event loop, so that what arrives together goes together. */
@@ -139,6 +153,7 @@ export class AppendQueue {
         void this.#commit(batch).finally(() => {
           this.#free++;
           this.#pump();
+          this.#wakeIdle();
         });
       }
     });
@@ -162,9 +177,12 @@ export class AppendQueue {
         count++;
         if (mustBeAlone) break;
       }
-      batch.push(waiting.splice(0, count));
-      if (waiting.length === 0) this.#waiting.delete(key);
-      this.#count -= count;
+      const taken = waiting.splice(0, count);
+      batch.push(taken);
+      this.#uncount(taken);
+      // What is left of it goes behind the others, so that busy documents do not starve them.
+      this.#waiting.delete(key);
+      if (waiting.length > 0) this.#waiting.set(key, waiting);
       if (mustBeAlone) break;
     }
     return batch;
@@ -172,11 +190,13 @@ export class AppendQueue {
 
   async #commit(batch: Waiting[][]): Promise<void> {
     const shares = batch.map((jobs) => this.#authorShare(jobs));
-    const rows = shares.flatMap((share) => share.rows);
-    if (rows.length === 0) {
-      for (const share of shares) answer(share.outcomes);
-      return;
-    }
+    const whole = shares.filter((share) => share.broken === undefined);
+    for (const share of shares) if (share.broken !== undefined) this.#fail([share], share.broken);
+    // What wrote nothing depends on committed state only: its key is on no other lane.
+    for (const share of whole) if (share.rows.length === 0) answer(share.outcomes);
+    const writing = whole.filter((share) => share.rows.length > 0);
+    const rows = writing.flatMap((share) => share.rows);
+    if (rows.length === 0) return;
     const commit = this.#store.append(rows);
     const fate = commit.then(
       () => undefined,
@@ -185,40 +205,40 @@ export class AppendQueue {
       },
     );
     fate.catch(() => undefined);
-    for (const { key } of shares) this.#inFlight.set(key, fate);
+    for (const { key } of writing) this.#inFlight.set(key, fate);
     let result: Awaited<typeof commit>;
     try {
       result = await commit;
     } catch (error) {
-      for (const { key } of shares) this.#inFlight.delete(key);
-      this.#fail(shares, error);
+      for (const { key } of writing) this.#inFlight.delete(key);
+      this.#fail(writing, error);
       return;
     }
-    for (const { key } of shares) this.#inFlight.delete(key);
+    for (const { key } of writing) this.#inFlight.delete(key);
     this.#events.committed(rows, result);
-    for (const share of shares) answer(share.outcomes);
-    for (const { live, told } of shares) for (const bytes of told) live?.tell(bytes);
+    for (const share of writing) answer(share.outcomes);
+    for (const { live, told } of writing) live?.committed(told);
   }
 
   /** Lets the jobs of one key write, each document update in one transaction per member. */
-  #authorShare(jobs: Waiting[]): Share {
-    const { key, live } = jobs[0]!.job;
-    const share: Share = { key, live, rows: [], told: [], outcomes: [] };
-    if (live?.dropped === true) {
-      const error = notCommitted(new Error('the document was reloaded'));
-      share.outcomes = jobs.map((of) => ({ of, error }));
-      return share;
-    }
+  #authorShare(taken: Waiting[]): Share {
+    const jobs = taken.filter((waiting) => !isStale(waiting));
+    const { key } = taken[0]!.job;
+    const live = jobs[0]?.job.live;
+    const share: Share = { key, live, jobs, rows: [], told: [], outcomes: [] };
+    if (jobs.length < taken.length) void this.#again(key, taken.filter(isStale));
     for (const run of runsOf(jobs)) {
       const cells: CellsEntry[] = [];
       const write = (): void => {
         for (const of of run) {
+          if (share.broken !== undefined) return;
           try {
             const written = of.job.author(live);
             cells.push(...(written.cells ?? []));
             share.outcomes.push({ of, answer: written.answer });
           } catch (error) {
-            share.outcomes.push({ of, error });
+            if (error instanceof CausewayError) share.outcomes.push({ of, error });
+            else share.broken = error;
           }
         }
       };
@@ -232,44 +252,53 @@ export class AppendQueue {
     return share;
   }
 
+  /**
+   * Nothing of these shares is committed as far as we know. What waits behind a failed or doubtful
+   * commit fails with it. When it was the data itself, the others need not suffer: they are tried
+   * again, those of the batch one by one.
+   */
   #fail(shares: readonly Share[], error: unknown): void {
     this.#events.failed(shares.map(({ key }) => key));
-    const tried = shares.flatMap((share) => share.outcomes.map(({ of }) => of));
-    if (error instanceof Refused && tried.length > 1) {
-      // Something in the batch is not storable. One by one, the others need not suffer.
-      for (const waiting of tried) void this.#retryAlone(waiting);
+    const tried = shares.flatMap(({ jobs }) => jobs);
+    const behind = shares.flatMap(({ key }) => this.#takeAll(key));
+    if (!(error instanceof Refused) && shares.every(({ broken }) => broken === undefined)) {
+      for (const { reject } of [...tried, ...behind]) reject(notCommitted(error));
       return;
     }
-    const refusal =
-      error instanceof Refused
-        ? new CausewayError('invalid-request', `the database does not take this: ${error.message}`)
-        : notCommitted(error);
-    const behind = shares.flatMap(({ key }) => this.#takeAll(key));
-    for (const { reject } of tried) reject(refusal);
-    for (const { reject } of behind) reject(notCommitted(error));
+    if (tried.length === 1) tried[0]!.reject(unfit(error));
+    else behind.unshift(...tried.map((waiting) => ({ ...waiting, alone: true })));
+    for (const [key, waiting] of Map.groupBy(behind, ({ job }) => job.key)) void this.#again(key, waiting);
   }
 
-  /** What waits behind a failed commit of its document fails too. */
   #takeAll(key: string): Waiting[] {
     const waiting = this.#waiting.get(key) ?? [];
     this.#waiting.delete(key);
-    this.#count -= waiting.length;
+    this.#uncount(waiting);
     return waiting;
   }
 
-  async #retryAlone(waiting: Waiting): Promise<void> {
+  /** Puts work in line again, in its order, on the document as the log has it. */
+  async #again(key: string, waiting: readonly Waiting[]): Promise<void> {
+    // Counted all the while: it is bounded, and drained waits for it.
+    this.#count += waiting.length;
+    for (const { job } of waiting) this.#bytes += job.size;
     try {
-      const live = await this.#events.reload(waiting.job.key);
-      this.#push({
-        ...waiting,
-        alone: true,
-        job: live === undefined ? waiting.job : { ...waiting.job, live },
-      });
+      const live = await this.#events.reload(key);
+      for (const one of waiting) this.#push(live === undefined ? one : { ...one, job: { ...one.job, live } });
     } catch (error) {
-      waiting.reject(notCommitted(error));
+      this.#uncount(waiting);
+      for (const { reject } of waiting) reject(notCommitted(error));
+      this.#wakeIdle();
     }
   }
+
+  #wakeIdle(): void {
+    if (!this.#busy) for (const wake of this.#idle.splice(0)) wake();
+  }
 }
+
+/** Came with a copy of the document that is gone. */
+const isStale = ({ job }: Waiting): boolean => job.live?.dropped === true;
 
 /** Neighbouring jobs of one member, so that a row has one author; bounded by the size of a row. */
 function runsOf(jobs: readonly Waiting[]): Waiting[][] {
@@ -308,4 +337,10 @@ function notCommitted(cause: unknown): CausewayError {
   });
   error.cause = cause;
   return error;
+}
+
+/** What a single job is told whose data cannot be stored. */
+function unfit(error: unknown): unknown {
+  if (!(error instanceof Refused)) return error;
+  return new CausewayError('invalid-request', `this cannot be stored: ${error.message}`);
 }

@@ -11,7 +11,14 @@ export function wins(
   b: { v: string; value: unknown } | undefined,
 ): boolean {
   if (b === undefined || a.v > b.v) return true;
-  return a.v === b.v && canonical(a.value) > canonical(b.value);
+  return a.v === b.v && isAbove(canonical(a.value), canonical(b.value));
+}
+
+/** By UTF-8 bytes, as databases compare; UTF-16 units order what is above U+FFFF differently. */
+function isAbove(a: string, b: string): boolean {
+  const [left, right] = [a, b].map((text) => new TextEncoder().encode(text)) as [Uint8Array, Uint8Array];
+  const at = left.findIndex((byte, at) => byte !== right[at]);
+  return at >= 0 && (at >= right.length || left[at]! > right[at]!);
 }
 
 export function mergeCell(into: Map<string, Held>, cell: Held): void {
@@ -69,7 +76,7 @@ export class Cells {
     this.#listeners.set(scope, listeners.add(listener));
     return () => {
       listeners.delete(listener);
-      if (listeners.size === 0) this.#listeners.delete(scope);
+      if (listeners.size === 0 && this.#listeners.get(scope) === listeners) this.#listeners.delete(scope);
     };
   }
 

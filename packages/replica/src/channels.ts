@@ -14,6 +14,9 @@ type State = {
   raised: number;
 };
 
+/** Channels whose counts are in memory; the ones used longest ago leave first. */
+const CHANNELS = 4_096;
+
 /** Which segment the next post of a channel goes into, and this region's `top` of it. */
 export class Channels {
   readonly #store: Store;
@@ -114,9 +117,11 @@ export class Channels {
     let state = this.#states.get(channel);
     if (state === undefined) {
       state = this.#load(channel);
-      this.#states.set(channel, state);
       state.catch(() => this.#states.delete(channel));
     }
+    this.#states.delete(channel);
+    this.#states.set(channel, state);
+    if (this.#states.size > CHANNELS) this.#states.delete(this.#states.keys().next().value!);
     return state;
   }
 

@@ -47,9 +47,18 @@ export class Documents {
   /** An update that was committed by a peer region or another process; returns the copy that took it. */
   committedElsewhere(name: string, bytes: Uint8Array): LiveDocument | undefined {
     const slot = this.#slots.get(name);
-    if (slot?.live === undefined) slot?.missed.push(bytes);
-    else slot.live.committedElsewhere(bytes);
-    return slot?.live;
+    if (slot?.live === undefined) {
+      slot?.missed.push(bytes);
+      return undefined;
+    }
+    try {
+      slot.live.committedElsewhere(bytes);
+      return slot.live;
+    } catch {
+      // Bytes that break Yjs leave half of themselves behind. The others go on; opening this one says why.
+      this.drop(name);
+      return undefined;
+    }
   }
 
   /** Forgets a document whose copy may differ from the log; those who watch it are told. */
@@ -68,8 +77,8 @@ export class Documents {
     try {
       const rows = await this.#store.loadDocument(name);
       const live = new LiveDocument(name, rows);
-      // Dropped meanwhile: this copy may already be stale, and the next one to ask loads anew.
-      if (this.#slots.get(name) !== slot) return (live.drop(), live);
+      // Dropped meanwhile: this copy may already be stale, and nobody would tell it what comes.
+      if (this.#slots.get(name) !== slot) return this.open(name);
       slot.live = live;
       for (const bytes of slot.missed.splice(0)) live.committedElsewhere(bytes);
       this.#makeRoom(name);

@@ -12,7 +12,9 @@ const DIGITS = 11;
 export const hybridOf = (ms: number): number => ms * COUNTS_PER_MS;
 export const millisOf = (hybrid: number): number => Math.floor(hybrid / COUNTS_PER_MS);
 export const hybridText = (hybrid: number): string => hybrid.toString(36).padStart(DIGITS, '0');
-export const hybridFromText = (text: string): number => Number.parseInt(text.slice(0, DIGITS), 36);
+/** 0 for what is no such text: a peer's nonsense must not become a clock's NaN. */
+export const hybridFromText = (text: string): number =>
+  /^[0-9a-z]{11}/.test(text) ? Number.parseInt(text.slice(0, DIGITS), 36) : 0;
 
 /** The `v` of a cell set by a command: later wins, ties go by command id. */
 export const orderOf = (v: number, commandId: string): string => `${hybridText(v)}.${commandId}`;

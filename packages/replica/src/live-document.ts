@@ -4,9 +4,11 @@ import {
   integrate,
   integrateLeftover,
   integrateOrReturn,
-  leftoverBytes,
+  integratePending,
+  isDue,
   type Leftover,
 } from './integrate.ts';
+import { Refused } from './ports.ts';
 import { Segment } from './segment.ts';
 
 /** What subscribers of a document hear: committed updates, then perhaps that the copy is gone. */
@@ -16,8 +18,19 @@ export type DocumentListener = {
   dropped(): void;
 };
 
-/** Bytes of client updates that may wait outside a document for what they depend on. */
+/** An update of a client, or what is left of it, while it waits for what it depends on. */
+export type ClientUpdate<What = Uint8Array | Leftover> = {
+  what: What;
+  /** Bytes as received. */
+  size: number;
+  /** Whom it is attributed to. */
+  member: string;
+};
+
+/** Bytes of client updates, as received, that may wait outside a document for what they depend on. */
 const WAITING_BYTES = 1024 * 1024;
+/** Every waiting update costs something, however small. */
+const WAITING_COST = 256;
 
 /**
  * A document in memory. Between commits it equals the log; while one is in flight it is ahead of
@@ -30,10 +43,9 @@ export class LiveDocument {
   readonly listeners = new Set<DocumentListener>();
   /** Present for segments. */
   readonly segment: Segment | undefined;
-  /** Bytes of the updates it was made of; a measure for what it holds. */
-  bytes: number;
   dropped = false;
-  #waiting: Leftover[] = [];
+  #bytes: number;
+  #waiting: ClientUpdate<Leftover>[] = [];
   #waitingBytes = 0;
   #emitted: Uint8Array | undefined;
 
@@ -42,17 +54,17 @@ export class LiveDocument {
     this.doc.transact(() => {
       for (const row of rows) this.#apply(row);
     }, 'local');
-    this.bytes = rows.reduce((sum, row) => sum + row.length, 0);
+    this.#bytes = rows.reduce((sum, row) => sum + row.length, 0);
     if (parseName(name)?.kind === 'segment') this.segment = new Segment(this.doc);
     this.doc.on('update', (bytes: Uint8Array) => {
-      this.bytes += bytes.length;
+      this.#bytes += bytes.length;
       this.#emitted = bytes;
     });
   }
 
-  /** Updates of clients wait here for what they depend on. */
-  get waits(): boolean {
-    return this.#waiting.length > 0;
+  /** Bytes of the updates it was made of and of those that wait; a measure for what it holds. */
+  get bytes(): number {
+    return this.#bytes + this.#waitingBytes;
   }
 
   /** Applies what another region or process committed, and tells subscribers what it brought. */
@@ -64,24 +76,43 @@ export class LiveDocument {
 
   /**
    * Runs `write` in one transaction under the given author clientID and returns the update that
-   * it made; nobody hears of it before `tell`, which is to come after the commit.
+   * it made; nobody hears of it before `committed`.
    */
   author(client: number, write: () => void): Uint8Array | undefined {
     this.doc.clientID = client;
     return this.#capture(() => this.doc.transact(write, 'local'));
   }
 
-  /** Applies an update of a client, inside `author`. False when too much would wait outside. */
-  acceptClientUpdate(bytes: Uint8Array): boolean {
-    return this.#keep(integrateOrReturn(this.doc, bytes, 'session')) && this.retryWaiting();
+  /** What `author` returned is committed now: tells subscribers. */
+  committed(updates: readonly Uint8Array[]): void {
+    for (const bytes of updates) this.tell(bytes);
+    const unblocked = this.#capture(() =>
+      this.doc.transact(() => integratePending(this.doc, 'peer'), 'peer'),
+    );
+    if (unblocked !== undefined) this.tell(unblocked);
   }
 
-  /** Tries once more what waits outside, inside `author`. */
-  retryWaiting(): boolean {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
-    return waiting.every((leftover) => this.#keep(integrateLeftover(this.doc, leftover, 'session')));
+  /**
+   * Applies an update of a client, inside `author`; what lacks something waits outside. False when
+   * too much would wait. Throws Refused when Yjs fails on it: the copy is broken then.
+   */
+  acceptClientUpdate(update: ClientUpdate): boolean {
+    const leftover = this.#integrateUpdate(update);
+    if (leftover === undefined) return true;
+    const cost = update.size + WAITING_COST;
+    if (this.#waitingBytes + cost > WAITING_BYTES) return false;
+    this.#waitingBytes += cost;
+    this.#waiting.push({ ...update, what: leftover });
+    return true;
+  }
+
+  /** Takes out those waiting updates of which something has arrived meanwhile. */
+  takeDue(): ClientUpdate<Leftover>[] {
+    const due = this.#waiting.filter(({ what }) => isDue(this.doc, what));
+    if (due.length === 0) return due;
+    this.#waiting = this.#waiting.filter(({ what }) => !isDue(this.doc, what));
+    this.#waitingBytes = this.#waiting.reduce((sum, { size }) => sum + size + WAITING_COST, 0);
+    return due;
   }
 
   tell(bytes: Uint8Array): void {
@@ -100,17 +131,19 @@ export class LiveDocument {
     integrate(this.doc, bytes, 'peer');
   }
 
+  #integrateUpdate({ what }: ClientUpdate): Leftover | undefined {
+    try {
+      return what instanceof Uint8Array
+        ? integrateOrReturn(this.doc, what, 'session')
+        : integrateLeftover(this.doc, what, 'session');
+    } catch (error) {
+      throw new Refused('Yjs cannot integrate this update', { cause: error });
+    }
+  }
+
   #capture(run: () => void): Uint8Array | undefined {
     this.#emitted = undefined;
     run();
     return this.#emitted;
-  }
-
-  #keep(leftover: Leftover | undefined): boolean {
-    if (leftover === undefined) return true;
-    this.#waitingBytes += leftoverBytes(leftover);
-    if (this.#waitingBytes > WAITING_BYTES) return false;
-    this.#waiting.push(leftover);
-    return true;
   }
 }

@@ -1,5 +1,5 @@
 import { contentId, encodeEntry, nameOfEntry } from '@causeway/protocol';
-import type { Bus, Hello, OutboxRow, Store, Time } from './ports.ts';
+import { BusDown, type Bus, type Hello, type OutboxRow, type Store, type Time } from './ports.ts';
 
 /** Rows kept in memory for publication; beyond it they are read from the outbox again. */
 const QUEUED = 20_000;
@@ -32,12 +32,15 @@ export class Publisher {
   /** By seq, in commit order. */
   #queue: OutboxRow[] = [];
   readonly #known = new Set<number>();
+  /** The outbox holds rows that memory does not: nothing is queued before they are read, to keep the order. */
   #overflowed = false;
   #done: number[] = [];
   #settling = false;
   #sending = 0;
   #wake: () => void = () => undefined;
   #hello: Hello | undefined;
+  /** The stream as acknowledgements have shown it, and when it was last caught going back. */
+  #seen = { stream: '', lastSequence: 0, wentBackAt: 0 };
 
   constructor(bus: Bus, store: Store, time: Time, events: PublisherEvents) {
     this.#bus = bus;
@@ -64,11 +67,9 @@ export class Publisher {
   /** Rows that were just committed here. */
   add(rows: readonly OutboxRow[]): void {
     for (const row of rows) {
+      if (this.#queue.length >= QUEUED) this.#overflowed = true;
+      if (this.#overflowed) break;
       if (this.#known.has(row.seq)) continue;
-      if (this.#queue.length >= QUEUED) {
-        this.#overflowed = true;
-        break;
-      }
       this.#known.add(row.seq);
       this.#queue.push(row);
     }
@@ -85,6 +86,7 @@ export class Publisher {
         await Promise.race([this.#publishing(either), this.#heartbeats(either), this.#sweeping(either)]);
       } catch (error) {
         this.#hello = undefined;
+        session.abort();
         this.#events.down(error);
         await this.#time.sleep(RETRY_MS, signal);
       } finally {
@@ -96,13 +98,16 @@ export class Publisher {
 
   /** Resolves when everything known has reached the broker, or the signal fires. */
   async drained(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && (this.waiting > 0 || this.#done.length > 0) && this.connected)
-      await this.#time.sleep(SETTLE_MS, signal);
+    const isBusy = (): boolean => this.waiting > 0 || this.#overflowed || this.#settling;
+    while (!signal.aborted && isBusy() && this.connected) await this.#time.sleep(SETTLE_MS, signal);
   }
 
   async #open(): Promise<void> {
     const { stream, lastSequence } = await this.#bus.open();
-    const incarnation = contentId([stream, await this.#store.identity()]);
+    this.#look(stream, lastSequence);
+    const { wentBackAt } = this.#seen;
+    const content = [stream, await this.#store.identity()];
+    const incarnation = contentId(wentBackAt === 0 ? content : [...content, wentBackAt]);
     await this.#store.adoptIncarnation(incarnation);
     this.#hello = { incarnation, lastSequence };
     // Whatever was under way when the last session ended is in the outbox still.
@@ -110,6 +115,17 @@ export class Publisher {
     this.#known.clear();
     this.#overflowed = true;
     this.#events.up(incarnation);
+  }
+
+  /**
+   * A stream that ends before what it had acknowledged has lost rows that are in the outbox no
+   * more. It counts as another one from then on, so that all is published again (R15).
+   */
+  #look(stream: string, lastSequence: number): void {
+    const seen = this.#seen;
+    const wentBack = stream === seen.stream && lastSequence < seen.lastSequence;
+    const wentBackAt = wentBack ? this.#time.now() : stream === seen.stream ? seen.wentBackAt : 0;
+    this.#seen = { stream, lastSequence, wentBackAt };
   }
 
   async #publishing(signal: AbortSignal): Promise<void> {
@@ -149,10 +165,14 @@ export class Publisher {
   async #refill(): Promise<void> {
     this.#overflowed = false;
     const rows = await this.#store.unpublished({ after: 0, olderThanMs: 0, limit: QUEUED });
+    // What was committed meanwhile comes behind what was read, and if there is still more, not yet.
+    const meanwhile = this.#queue.splice(0);
+    this.#overflowed ||= rows.length === QUEUED;
+    if (this.#overflowed) for (const { seq } of meanwhile) this.#known.delete(seq);
     const missing = rows.filter(({ seq }) => !this.#known.has(seq));
-    if (rows.length === QUEUED) this.#overflowed = true;
+    for (const { seq } of missing) this.#known.add(seq);
+    this.#queue = this.#overflowed ? missing : [...missing, ...meanwhile];
     this.#events.found(missing);
-    this.add(missing);
   }
 
   async #sweeping(signal: AbortSignal): Promise<void> {
@@ -167,16 +187,20 @@ export class Publisher {
 
   async #heartbeats(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const { incarnation } = this.#hello!;
+      const { incarnation, lastSequence } = this.#hello!;
       const sentAt = this.#time.now();
       const bytes = encodeEntry({ kind: 'heartbeat', sentAt, incarnation });
       const message = { id: `${incarnation}.h${sentAt}`, name: '-/heartbeat', bytes };
-      this.#stored((await this.#bus.publish(message)).sequence);
+      const { sequence } = await this.#bus.publish(message);
+      if (sequence <= lastSequence)
+        throw new BusDown(`a new message got sequence ${sequence}, after ${lastSequence}`);
+      this.#stored(sequence);
       await this.#time.sleep(HEARTBEAT_MS, signal);
     }
   }
 
   #stored(sequence: number): void {
+    this.#seen.lastSequence = Math.max(this.#seen.lastSequence, sequence);
     if (this.#hello !== undefined) this.#hello.lastSequence = Math.max(this.#hello.lastSequence, sequence);
   }
 
@@ -190,14 +214,17 @@ export class Publisher {
 
   async #settleSoon(): Promise<void> {
     await this.#time.sleep(SETTLE_MS);
-    const done = this.#done.splice(0);
-    try {
-      await this.#store.published(done);
-      for (const seq of done) this.#known.delete(seq);
-    } catch {
-      // They stay in the outbox and known: after the next open they are published once more.
+    while (this.#done.length > 0) {
+      const done = this.#done.splice(0);
+      try {
+        await this.#store.published(done);
+        for (const seq of done) this.#known.delete(seq);
+      } catch {
+        // Otherwise they would stay in the outbox for as long as the broker does not fail too.
+        this.#done.unshift(...done);
+        await this.#time.sleep(RETRY_MS);
+      }
     }
     this.#settling = false;
-    if (this.#done.length > 0) this.#settle(this.#done.pop()!);
   }
 }

@@ -41,6 +41,7 @@ export type PeerState = {
 class AnotherStream extends Error {}
 
 const RETRY_MS = 100;
+const HELLO_AGAIN_MS = 2_000;
 /** Heartbeats alone move the stored cursor only this often, in messages. */
 const IDLE_CURSOR = 500;
 
@@ -55,10 +56,12 @@ export class Receiver {
   readonly #store: Store;
   readonly #time: Time;
   readonly #events: ReceiverEvents;
-  readonly #parked = new Set<string>();
+  readonly #parked: Set<string>;
   readonly state: PeerState;
 
-  constructor(peer: string, bus: Bus, store: Store, time: Time, events: ReceiverEvents) {
+  /** `parked`: documents with parked messages, shared by the receivers of all peers. */
+  constructor(peer: string, bus: Bus, store: Store, time: Time, events: ReceiverEvents, parked: Set<string>) {
+    this.#parked = parked;
     this.#peer = peer;
     this.#bus = bus;
     this.#store = store;
@@ -73,7 +76,7 @@ export class Receiver {
     while (!signal.aborted) {
       try {
         if (cursor === 'stored') cursor = await this.#store.cursor(this.#peer);
-        for (const name of await this.#store.parkedNames()) this.#parked.add(name);
+        for (const name of await this.#store.parkedNames()) if (isDocument(name)) this.#parked.add(name);
         await this.#follow(cursor, signal);
       } catch (error) {
         this.state.connected = false;
@@ -97,17 +100,10 @@ export class Receiver {
     const either = AbortSignal.any([signal, session.signal]);
     const reading = new Reading(cursor);
     let mismatch: AnotherStream | undefined;
-    void this.#bus.hello(this.#peer).then(
-      (hello) => {
-        if (cursor === undefined || signal.aborted) return;
-        if (hello.incarnation === cursor.incarnation && hello.lastSequence >= cursor.sequence) return;
-        mismatch = new AnotherStream(
-          `stream ${hello.incarnation} at ${hello.lastSequence}, read ${cursor.incarnation} to ${cursor.sequence}`,
-        );
-        session.abort();
-      },
-      () => undefined, // The peer's server is down; its stream may be readable all the same.
-    );
+    void this.#compare(reading, either).then((found) => {
+      mismatch = found;
+      if (found !== undefined) session.abort();
+    });
     try {
       await this.#bus.follow(
         this.#peer,
@@ -120,6 +116,29 @@ export class Receiver {
     } finally {
       session.abort();
     }
+  }
+
+  /**
+   * Asks the peer what it publishes into. Its answer may be behind its stream (acknowledgements on
+   * the way, another process that publishes), so one that is behind the cursor counts only when it
+   * still is after two heartbeats, and never once the cursor's own message has been read again.
+   */
+  async #compare(reading: Reading, signal: AbortSignal): Promise<AnotherStream | undefined> {
+    const { cursor } = reading;
+    if (cursor === undefined) return undefined;
+    for (const waitMs of [HELLO_AGAIN_MS, undefined]) {
+      // Without an answer its server is down; its stream may be readable all the same.
+      const hello = await this.#bus.hello(this.#peer).catch(() => undefined);
+      if (hello === undefined || signal.aborted) return undefined;
+      const isSame = hello.incarnation === cursor.incarnation;
+      if (isSame && (hello.lastSequence >= cursor.sequence || reading.verified)) return undefined;
+      if (!isSame || waitMs === undefined)
+        return new AnotherStream(
+          `stream ${hello.incarnation} at ${hello.lastSequence}, read ${cursor.incarnation} to ${cursor.sequence}`,
+        );
+      await this.#time.sleep(waitMs, signal);
+    }
+    return undefined;
   }
 
   async #deliver(reading: Reading, deliveries: Delivery[]): Promise<void> {
@@ -199,9 +218,9 @@ export class Receiver {
     }
   }
 
-  /** Keeps a message as received; everything later about the same name waits with it. */
+  /** Keeps a message as received; everything later about the same document waits with it. */
   #park(batch: Pick<ApplyBatch, 'parked'>, name: string, version: number, bytes: Uint8Array): void {
-    this.#parked.add(name);
+    if (isDocument(name)) this.#parked.add(name);
     batch.parked.push({ name, version, bytes });
     this.#events.notice('parked', { peer: this.#peer, name, version });
   }
@@ -223,17 +242,18 @@ export class Receiver {
 class Reading {
   cursor: Cursor | undefined;
   gap = false;
-  #verified: boolean;
+  /** The stream is the cursor's, or there is none to compare with. */
+  verified: boolean;
 
   constructor(cursor: Cursor | undefined) {
     this.cursor = cursor;
-    this.#verified = cursor === undefined;
+    this.verified = cursor === undefined;
   }
 
   accept(deliveries: Delivery[]): Delivery[] {
     const first = deliveries[0];
-    if (this.#verified || first === undefined) return deliveries;
-    this.#verified = true;
+    if (this.verified || first === undefined) return deliveries;
+    this.verified = true;
     const { sequence, messageId } = this.cursor!;
     if (first.sequence === sequence && first.id !== messageId)
       throw new AnotherStream(`message ${sequence} is ${first.id}, was ${messageId}`);
@@ -253,6 +273,12 @@ const isRow = (entry: Entry, name: string): entry is Row['entry'] =>
   entry.kind !== 'heartbeat' &&
   (entry.kind === 'update' ? entry.name : entry.scope) === name &&
   parseName(name) !== undefined;
+
+/** Cells merge one by one, so nothing waits for a parked one. */
+function isDocument(name: string): boolean {
+  const kind = parseName(name)?.kind;
+  return kind === 'segment' || kind === 'canvas';
+}
 
 function readRow(entry: Row['entry']): Row | undefined {
   if (entry.kind === 'cells') return { entry };

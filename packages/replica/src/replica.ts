@@ -1,6 +1,7 @@
 import {
   CausewayError,
   commandId,
+  parseName,
   type Ack,
   type Cell,
   type Command,
@@ -18,7 +19,7 @@ import { canvas, react, read, topic } from './commands/set.ts';
 import { Documents } from './documents.ts';
 import { History, type Before } from './history.ts';
 import { HybridClock } from './hybrid-time.ts';
-import type { DocumentListener } from './live-document.ts';
+import type { ClientUpdate, DocumentListener, LiveDocument } from './live-document.ts';
 import { Lookup } from './lookup.ts';
 import type { Bus, OutboxRow, Random, Row, Store, Time, Untidy } from './ports.ts';
 import { Publisher } from './publisher.ts';
@@ -53,6 +54,10 @@ export type Reader = {
 };
 
 const TIDY_EVERY_MS = 30_000;
+/** Commands accepted and not answered yet, those that wait for a look-up or a load included. */
+const UNDER_WAY = 20_000;
+/** Between two tries to become the one that receives. */
+const STAND_BY_MS = 500;
 
 /**
  * One zone in one server process: takes commands and canvas updates, keeps the documents in use
@@ -116,31 +121,30 @@ export class Replica {
       down: (error) => options.notice({ what: 'bus-down', why: String(error) }),
       up: (incarnation) => options.notice({ what: 'bus-up', incarnation }),
     });
+    const parked = new Set<string>();
     this.receivers = regions
       .filter((peer) => peer !== region)
       .map(
         (peer) =>
-          new Receiver(peer, bus, store, time, {
-            applied: (rows, result) => this.#applied(rows, result),
-            own: (rows) => this.#channels.raisedBy(rows),
-            witness: (hybrid) => this.clock.witness(hybrid),
-            notice: (what, detail) => options.notice({ what, ...detail }),
-          }),
+          new Receiver(
+            peer,
+            bus,
+            store,
+            time,
+            {
+              applied: (rows, result) => this.#applied(rows, result),
+              own: (rows) => this.#channels.raisedBy(rows),
+              witness: (hybrid) => this.clock.witness(hybrid),
+              notice: (what, detail) => options.notice({ what, ...detail }),
+            },
+            parked,
+          ),
       );
   }
 
   /** Publishes and receives until the signal fires; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { store } = this.#options;
-    const receiving = store.lead(
-      'receiver',
-      async (leading) => {
-        const either = AbortSignal.any([signal, leading]);
-        await Promise.all(this.receivers.map((receiver) => receiver.run(either)));
-      },
-      signal,
-    );
-    await Promise.all([this.publisher.run(signal), receiving, this.#tidying(signal)]);
+    await Promise.all([this.publisher.run(signal), this.#receiving(signal), this.#tidying(signal)]);
   }
 
   /** Waits until what was accepted is committed and, if the broker is there, published. */
@@ -158,6 +162,10 @@ export class Replica {
     const id = commandId(command);
     let answer = this.#underWay.get(id);
     if (answer === undefined) {
+      if (this.#underWay.size >= UNDER_WAY)
+        throw new CausewayError('not-committed', 'too many commands are under way; try again', {
+          retryAfter: 1,
+        });
       answer = this.#carryOut(id, command).finally(() => this.#underWay.delete(id));
       this.#underWay.set(id, answer);
     }
@@ -166,10 +174,12 @@ export class Replica {
 
   /** Opens a document for a reader; rejects with the store's error when it cannot be loaded. */
   async join(name: string, listener: DocumentListener): Promise<Reader> {
-    const live = await this.documents.open(name);
+    let live = await this.documents.open(name);
+    while (live.dropped) live = await this.documents.open(name);
     live.listeners.add(listener);
     return {
       read: async (stateVector) => {
+        if (live.dropped) throw droppedMeanwhile();
         // The copy may be ahead of the log by the commit in flight: encode first, then share its fate.
         const state = {
           difference: Y.encodeStateAsUpdate(live.doc, stateVector),
@@ -184,22 +194,10 @@ export class Replica {
 
   /** Takes a member's update of a canvas; resolves after the commit. Throws on bytes that are no update. */
   async writeCanvas(name: string, bytes: Uint8Array, member: string): Promise<void> {
+    if (parseName(name)?.kind !== 'canvas')
+      throw new CausewayError('read-only', `${name} is no canvas: it is written by commands`);
     decodeOrRefuse(bytes);
-    const live = await this.documents.open(name);
-    await this.#queue.run<void>({
-      key: name,
-      live,
-      member,
-      size: bytes.length,
-      author: () => {
-        if (!live.acceptClientUpdate(bytes))
-          throw new CausewayError(
-            'not-here-yet',
-            'too much of this document waits for what it depends on; connect again',
-          );
-        return { answer: undefined };
-      },
-    });
+    await this.#write(name, { what: bytes, size: bytes.length, member });
   }
 
   /** A page of a channel's messages, newest first. */
@@ -275,26 +273,42 @@ export class Replica {
   }
 
   #takeUpdates(rows: readonly { entry: Row['entry'] }[]): void {
+    const changed = new Set<LiveDocument>();
     for (const { entry } of rows) {
       if (entry.kind !== 'update') continue;
       const live = this.documents.committedElsewhere(entry.name, entry.bytes);
-      if (live?.waits === true) this.#retryWaiting(live.name);
+      if (live !== undefined) changed.add(live);
     }
+    for (const live of changed) this.#writeDue(live);
   }
 
-  /** Client updates that waited for what a peer just brought are tried again, as a write of their own. */
-  #retryWaiting(name: string): void {
-    void this.documents
-      .open(name)
-      .then((live) =>
-        this.#queue.run<void>({
-          key: name,
-          live,
-          size: 0,
-          author: () => ({ answer: void live.retryWaiting() }),
-        }),
-      )
-      .catch((error: unknown) => this.#options.notice({ what: 'commit-failed', why: String(error) }));
+  /** Commits a member's update of a canvas, and then what of the waiting ones it was that they lacked. */
+  async #write(name: string, update: ClientUpdate): Promise<void> {
+    const live = await this.documents.open(name);
+    const written = await this.#queue.run<LiveDocument>({
+      key: name,
+      live,
+      member: update.member,
+      size: update.size,
+      author: (live) => {
+        if (live!.acceptClientUpdate(update)) return { answer: live! };
+        throw new CausewayError(
+          'not-here-yet',
+          'too much of this document waits for what it depends on; connect again',
+          { retryAfter: 1 },
+        );
+      },
+    });
+    this.#writeDue(written);
+  }
+
+  /** Client updates that waited for what just arrived are tried again, each as a write of its own. */
+  #writeDue(live: LiveDocument): void {
+    for (const update of live.takeDue())
+      this.#write(live.name, update).catch((error: unknown) => {
+        // Its client resynchronises: a failed commit has dropped the document.
+        this.#options.notice({ what: 'commit-failed', why: String(error) });
+      });
   }
 
   /** After a failed or doubtful commit the copies in memory are not the truth, and the clientID dies (R8). */
@@ -306,6 +320,19 @@ export class Replica {
       this.#channels.drop(key);
     }
     this.#options.notice({ what: 'commit-failed', documents: keys.length });
+  }
+
+  /** One process of a region receives at a time; the others stand by, and take over when it or its lock is gone. */
+  async #receiving(signal: AbortSignal): Promise<void> {
+    const { store, time } = this.#options;
+    const receive = async (leading: AbortSignal): Promise<void> => {
+      const either = AbortSignal.any([signal, leading]);
+      await Promise.all(this.receivers.map((receiver) => receiver.run(either)));
+    };
+    while (!signal.aborted) {
+      await store.lead('receiver', receive, signal).catch(() => undefined);
+      await time.sleep(STAND_BY_MS, signal);
+    }
   }
 
   async #tidying(signal: AbortSignal): Promise<void> {
@@ -323,6 +350,9 @@ export class Replica {
     return bytes.reduce((number, byte, at) => (at === 0 ? byte & 31 : number * 256 + byte), 0);
   }
 }
+
+const droppedMeanwhile = (): CausewayError =>
+  new CausewayError('not-committed', 'a write of this document failed; open it again', { retryAfter: 1 });
 
 function decodeOrRefuse(bytes: Uint8Array): void {
   try {

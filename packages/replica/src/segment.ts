@@ -18,6 +18,9 @@ type Entry = { posts: Set<string>; edits: Set<string> };
 
 const keyOf = (id: string, part: string): string => `${id}|${part}`;
 
+/** Bytes that a write of this text adds to a segment, about: UTF-8, its key and the struct. */
+export const sizeOf = (text: string): number => 160 + new TextEncoder().encode(text).length;
+
 /** Where a write of a document is: the state vector reaches it at `clock`. */
 export type Position = { client: number; clock: number };
 

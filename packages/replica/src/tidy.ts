@@ -4,6 +4,7 @@ import type { Documents } from './documents.ts';
 import type { LiveDocument } from './live-document.ts';
 import type { Lookup } from './lookup.ts';
 import type { Store, Untidy } from './ports.ts';
+import { sizeOf } from './segment.ts';
 import { winningEdit, type Edit } from './union.ts';
 
 type Parts = { store: Store; documents: Documents; lookup: Lookup; queue: AppendQueue };
@@ -75,9 +76,9 @@ export class Tidier {
     return this.#parts.queue.run<boolean>({
       key: live.name,
       live,
-      size: 256,
-      author: () => {
-        const segment = live.segment!;
+      size: sizeOf(winner?.value.b ?? ''),
+      author: (live) => {
+        const segment = live!.segment!;
         if (deleted) {
           const complete = segment.isDeleted(id) && !segment.knows(id);
           if (!complete) segment.delete(id);

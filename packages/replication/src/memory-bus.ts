@@ -46,6 +46,7 @@ export class MemoryBus implements Bus {
   ): Promise<never> {
     const { link, broker } = this.#road(peer);
     const { time } = this.#network;
+    signal.throwIfAborted();
     const startedAt = time.now();
     const epochs = { broker: broker.epoch, link: link.epoch };
     const reader = Symbol(this.#own.region);
@@ -54,7 +55,7 @@ export class MemoryBus implements Bus {
     const ended = AbortSignal.any([signal, this.#closed.signal]);
     let next = from;
     for (;;) {
-      if (signal.aborted) throw signal.reason;
+      signal.throwIfAborted();
       this.#assertUp(broker);
       if (broker.epoch !== epochs.broker || link.epoch !== epochs.link)
         throw new BusDown(`the connection to ${peer} is lost`);

@@ -73,7 +73,7 @@ class NatsBus implements Bus {
     const consumer = consumerOf(this.#region);
     const place = { stream: this.#stream, consumer };
     try {
-      await asBusDown(addConsumer(connection, place, updateSubjects(peer), from));
+      await unlessAborted(asBusDown(addConsumer(connection, place, updateSubjects(peer), from)), signal);
       const reader = new PullReader({ connection, ...place, inboxPrefix: inboxOf(this.#region), from });
       return await reader.run(deliver, signal);
     } catch (error) {
@@ -200,6 +200,18 @@ async function asBusDown<T>(work: Promise<T>): Promise<T> {
     return await work;
   } catch (error) {
     throw new BusDown(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+/** Rejects with the signal's reason as soon as it fires; the work goes on, unheard. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }
 

@@ -1,10 +1,11 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import {
   appUser,
   createLinks,
   findNatsServer,
+  homeOf,
   natsConfig,
   peerUser,
   startNats,
@@ -39,8 +40,7 @@ export type NatsWorld = BusWorld & {
 
 export async function openNatsWorld(options: { delayMs?: number } = {}): Promise<NatsWorld> {
   const { delayMs = 0 } = options;
-  const cache = `${process.env['CAUSEWAY_HOME'] ?? `${homedir()}/.causeway`}/cache`;
-  const { path: binary } = await findNatsServer({ cache });
+  const { path: binary } = await findNatsServer({ cache: `${homeOf(process.env)}/cache` });
   const folder = mkdtempSync(`${tmpdir()}/causeway-nats-`);
   const ports = { us: await freePort(), eu: await freePort() };
   const start = (region: Region): Promise<NatsServer> =>

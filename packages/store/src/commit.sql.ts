@@ -4,8 +4,9 @@
  * touched messages come folded and in key order (batch.ts).
  *
  * What holds when two of them run at once, as two lanes and the receivers do:
- * - All of them lock rows in one order: copies, untidy, then cells, segments, cursors, each in
- *   key order. So they wait for each other and do not deadlock.
+ * - All of them visit the tables in one order, that of the plan (copies and untidy first, since the
+ *   answer needs them), and the rows of a table in key order. So they wait for each other and do
+ *   not deadlock; where two versions of this statement do, Postgres rolls one back (Unavailable).
  * - Whoever touches a message (posts, edits or deletes it) upserts its row of `copies`, even where
  *   nothing in it changes. ON CONFLICT DO UPDATE waits for a transaction that holds the row and then
  *   works on what that one committed, although this statement's snapshot is older. Hence of two

@@ -279,8 +279,9 @@ export class MemoryStore implements Store {
   }
 
   *#ownCells(): Generator<Entry & { kind: 'cells' }> {
-    for (const [scope, cells] of this.#cells) {
-      const own = [...cells].filter(([, cell]) => cell.own);
+    const scopes = [...this.#cells].sort(([a], [b]) => compareText(a, b));
+    for (const [scope, cells] of scopes) {
+      const own = [...cells].filter(([, cell]) => cell.own).sort(([a], [b]) => compareText(a, b));
       if (own.length > 0)
         yield {
           kind: 'cells',

@@ -282,6 +282,37 @@ describe('faults', () => {
   });
 });
 
+describe('two lanes at once', () => {
+  /** A message in two segments; the first append waits for a cell while it holds the message. */
+  it.each([
+    ['a second copy', { posts: [{ id: 'm', t: '2' }], edits: [], deletes: [] }],
+    ['an edit elsewhere', { posts: [], edits: ['m'], deletes: [] }],
+    ['a deletion elsewhere', { posts: [], edits: [], deletes: ['m'] }],
+  ])('R1 the later commit notices what the earlier one did: %s', async (_, second) => {
+    const url = await server.createDatabase();
+    const store = (await open(url)).zone('global');
+    await store.append([cell('k')]);
+    const holder = beside(url);
+    await holder.unsafe(`begin; select from causeway.cells where key = 'k' for update`);
+    const common = { channel: 'acme/channel/general', operations: 1 };
+    const earlier = store.append([
+      {
+        ...update('1', 'acme/segment/general/1'),
+        index: { ...common, segment: 1, posts: [{ id: 'm', t: '1' }], edits: [], deletes: [] },
+      },
+      cell('k'),
+    ]);
+    await vi.waitFor(async () => expect(await waitingForLock(url)).toBe(1));
+    const later = store.append([
+      { ...update('2', 'acme/segment/general/2'), index: { ...common, segment: 2, ...second } },
+    ]);
+    await vi.waitFor(async () => expect(await waitingForLock(url)).toBe(2));
+    await holder.unsafe('rollback');
+    expect((await earlier).untidy).toEqual([]);
+    expect((await later).untidy).toMatchObject([{ id: 'm' }]);
+  });
+});
+
 describe('roles', () => {
   it('move to a second database handle when the first one closes', async () => {
     const url = await server.createDatabase();

@@ -1,7 +1,12 @@
 import cors from '@fastify/cors';
 import swagger from '@fastify/swagger';
 import { CausewayError, LIMITS, base64url } from '@causeway/protocol';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify';
+import Fastify, {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+} from 'fastify';
 import type { Logger } from 'pino';
 import { randomBytes } from 'node:crypto';
 import type { Access } from '../access.ts';
@@ -40,7 +45,7 @@ export async function openHttp(parts: HttpParts): Promise<FastifyInstance> {
   const server: FastifyInstance = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     // Our own line names the route, never the path: paths hold slugs and, for WebSockets, tokens (R6).
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: LIMITS.requestBytes,
     genReqId: () => base64url(randomBytes(12)),
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },

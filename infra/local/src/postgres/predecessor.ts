@@ -11,8 +11,8 @@ const PATIENCE_MS = 10_000;
  * another process got that number.
  */
 export async function endPredecessor(dataFolder: string): Promise<void> {
-  const pid = postmasterPid(dataFolder);
-  if (pid !== undefined && runsIn(pid, dataFolder)) {
+  const pid = runningIn(dataFolder);
+  if (pid !== undefined) {
     process.kill(pid, 'SIGINT');
     const until = Date.now() + PATIENCE_MS;
     while (runsIn(pid, dataFolder)) {
@@ -29,6 +29,12 @@ export function postmasterPid(dataFolder: string): number | undefined {
   if (!existsSync(file)) return undefined;
   const pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
   return Number.isInteger(pid) && pid > 1 ? pid : undefined;
+}
+
+/** The Postgres that runs in this data folder now. */
+export function runningIn(dataFolder: string): number | undefined {
+  const pid = postmasterPid(dataFolder);
+  return pid !== undefined && runsIn(pid, dataFolder) ? pid : undefined;
 }
 
 /** Is this process a Postgres of that folder? Numbers are reused, and a zombie holds nothing. */

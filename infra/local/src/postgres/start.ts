@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import postgres from 'postgres';
 import { startChild, type Child } from '../child.ts';
@@ -7,6 +8,7 @@ import { postgresUser } from './account.ts';
 import { postgresBinaries } from './binaries.ts';
 import { SUPERUSER, postgresDataFolder, prepareDataFolder } from './data-folder.ts';
 import { childrenOf, endPredecessor, postmasterPid } from './predecessor.ts';
+import { noteOrigin, removeStrays } from './strays.ts';
 
 export type PostgresOptions = {
   /** Made when missing, kept otherwise. See postgresDataFolder for where it really is. */
@@ -53,9 +55,20 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   const user = postgresUser();
   const binaries = postgresBinaries(user);
   const dataFolder = postgresDataFolder(options.dataDir, user);
+  if (dataFolder !== resolve(options.dataDir)) {
+    removeStrays();
+    noteOrigin(dataFolder, resolve(options.dataDir));
+  }
   const password = prepareDataFolder(dataFolder, binaries, user);
   await endPredecessor(dataFolder);
-  const settings = Object.entries({ ...SETTINGS, ...options.settings, port: String(options.port) });
+  // Tells our server from another one that has the port already and would answer in its place.
+  const cluster = `causeway-${randomUUID()}`;
+  const settings = Object.entries({
+    ...SETTINGS,
+    ...options.settings,
+    port: String(options.port),
+    cluster_name: cluster,
+  });
   const url = `postgres://${SUPERUSER}:${password}@127.0.0.1:${options.port}/postgres`;
   const until = Date.now() + READY_MS;
   for (;;) {
@@ -70,7 +83,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
       ...(user === undefined ? {} : { user }),
       onParentDeath: 'SIGINT',
     });
-    if (await answers(url, child, until)) return handle(url, dataFolder, child);
+    if (await answers(url, cluster, child, until)) return handle(url, dataFolder, child);
     await child.stop('SIGINT');
     const words = readFileSync(options.log).subarray(logged).toString();
     // The backends of a killed server hold its memory until they notice; then there is room.
@@ -81,18 +94,18 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
 }
 
 /** Waits for a connection that answers; false when the server ended or the time is over. */
-async function answers(url: string, child: Child, until: number): Promise<boolean> {
+async function answers(url: string, cluster: string, child: Child, until: number): Promise<boolean> {
   while (child.running && Date.now() < until) {
     const sql = postgres(url, { max: 1, connect_timeout: 2, fetch_types: false });
     try {
-      await sql`select 1`;
-      // Somebody else's server on our port would answer too, while ours is about to fail.
-      return child.running;
+      const [row] = await sql`select current_setting('cluster_name') as cluster`;
+      if (row!['cluster'] === cluster) return true;
     } catch {
-      await sleep(15);
+      // Not yet.
     } finally {
       await sql.end({ timeout: 0 });
     }
+    await sleep(15);
   }
   return false;
 }

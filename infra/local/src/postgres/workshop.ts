@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { constants, accessSync, lstatSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +17,9 @@ export function workshop(): string {
     throw new Error(`${folder} is not a folder that only we can write; remove it`);
   return folder;
 }
+
+/** A name beside `path`, for making it before renaming it into place. */
+export const partialOf = (path: string): string => `${path}.${randomUUID()}`;
 
 function writable(folder: string): boolean {
   try {

@@ -35,8 +35,8 @@ export type PlannedRegion = {
   readonly local: LocalRegion;
   /** Where to find its broker, for the links. */
   readonly broker: Target;
-  /** Postgres and NATS together, then the manifest, then the server. */
-  start(): Promise<void>;
+  /** Postgres and NATS together, then the manifest, then the server. Once called off, nothing more. */
+  start(calledOff: AbortSignal): Promise<void>;
   /** Once it has started. */
   where(): WorldRegion;
 };
@@ -130,11 +130,13 @@ function planRegion(region: string, plan: WorldPlan, found: Found): PlannedRegio
   return {
     local,
     broker: { host: '127.0.0.1', port: ports.nats(region) },
-    async start() {
+    async start(calledOff) {
       mkdirSync(folder, { recursive: true, mode: 0o755 });
       onProgress({ step: region, state: 'running', text: 'starting Postgres and NATS' });
       if (found.database !== undefined) postgresUrl = await existingDatabase(found.database, region);
+      calledOff.throwIfAborted();
       await local.startStores();
+      calledOff.throwIfAborted();
       const manifest = manifestOf(region, sourcesOf(plan, found, postgresUrl));
       writePrivately(manifestFile, JSON.stringify(manifest, null, 2));
       onProgress({ step: region, state: 'running', text: 'starting the server' });

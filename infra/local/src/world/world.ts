@@ -78,7 +78,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     signal,
     Promise.all([
       options.page === true ? preparePage(home, signal, onProgress, onEvent) : undefined,
-      ...[...planned.values()].map((region) => region.start()),
+      ...[...planned.values()].map((region) => region.start(signal)),
     ]),
   );
 
@@ -135,9 +135,10 @@ async function preparePage(
 
 /** Waits for a start, but no longer than it is wanted. What goes on is ended by those who started it. */
 async function unlessAborted(signal: AbortSignal, start: Promise<unknown>): Promise<void> {
-  signal.throwIfAborted();
   const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    const abort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
   });
   await Promise.race([start, aborted]);
 }

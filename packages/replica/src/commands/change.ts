@@ -6,7 +6,7 @@ import {
   type CommandOf,
   type Token,
 } from '@causeway/protocol';
-import type { Position, Segment } from '../segment.ts';
+import { sizeOf, type Position, type Segment } from '../segment.ts';
 import type { Answer, Context } from './context.ts';
 import { checkBody } from './post.ts';
 
@@ -16,7 +16,7 @@ import { checkBody } from './post.ts';
  */
 export function edit(context: Context, id: string, command: CommandOf<'edit'>): Promise<Answer> {
   checkBody(command.body);
-  return inEveryCopy(context, id, command, command.body.length, (segment) => {
+  return inEveryCopy(context, id, command, command.body, (segment) => {
     if (segment.isDeleted(command.message)) throw gone(command.message);
     const { posts, edits } = segment.copy(command.message);
     mustBeAuthor(command.member, posts[0]?.value.a);
@@ -34,7 +34,7 @@ export function edit(context: Context, id: string, command: CommandOf<'edit'>): 
 
 /** Deletes a message for good: `x` wins over every post and edit, now and later. */
 export function remove(context: Context, id: string, command: CommandOf<'delete'>): Promise<Answer> {
-  return inEveryCopy(context, id, command, 0, (segment) => {
+  return inEveryCopy(context, id, command, '', (segment) => {
     if (!segment.isDeleted(command.message))
       mustBeAuthor(command.member, segment.copy(command.message).posts[0]?.value.a);
     return segment.delete(command.message);
@@ -45,7 +45,7 @@ async function inEveryCopy(
   context: Context,
   id: string,
   command: CommandOf<'edit' | 'delete'>,
-  bytes: number,
+  text: string,
   write: (segment: Segment) => Position,
 ): Promise<Answer> {
   const channel = channelScope(command.workspace, command.channel);
@@ -53,17 +53,21 @@ async function inEveryCopy(
   if (held.length === 0) throw notHereYet(command.message);
   if (command.kind === 'edit' && held.some(({ deleted }) => deleted)) throw gone(command.message);
   const state = await context.channels.state(channel);
-  const size = 160 + bytes;
+  const size = sizeOf(text);
   const token: Token = await Promise.all(
     held.map(async ({ segment: number }) => {
       const name = segmentName(command.workspace, command.channel, number);
       const live = await context.documents.open(name);
-      const author = (): { answer: Token[number] } => {
-        const position = write(live.segment!);
-        context.channels.countOperation(state, number, size);
-        return { answer: { document: name, ...position } };
-      };
-      return context.queue.run<Token[number]>({ key: name, live, size, author });
+      return context.queue.run<Token[number]>({
+        key: name,
+        live,
+        size,
+        author: (live) => {
+          const position = write(live!.segment!);
+          context.channels.countOperation(state, number, size);
+          return { answer: { document: name, ...position } };
+        },
+      });
     }),
   );
   return { id, token };

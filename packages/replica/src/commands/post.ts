@@ -1,9 +1,7 @@
 import { CausewayError, LIMITS, channelScope, segmentName, type CommandOf } from '@causeway/protocol';
 import { timeOfPost } from '../hybrid-time.ts';
+import { sizeOf } from '../segment.ts';
 import type { Answer, Context } from './context.ts';
-
-/** Refused by a full segment: the post goes into the next one. Never leaves this file. */
-class Full extends Error {}
 
 /**
  * Posts a message, or finds it posted. The id is looked up first: a retry belongs where the
@@ -14,37 +12,36 @@ export async function post(context: Context, id: string, command: CommandOf<'pos
   checkBody(command.body);
   const channel = channelScope(command.workspace, command.channel);
   const held = await context.lookup.segmentsOf(channel, id);
+  let segment = held[0]?.segment ?? (await context.channels.segmentForPost(channel));
   for (;;) {
-    const segment = held[0]?.segment ?? (await context.channels.segmentForPost(channel));
-    try {
-      return await postInto(context, id, command, segment);
-    } catch (error) {
-      if (!(error instanceof Full)) throw error;
-    }
+    const answer = await postInto(context, id, command, segment);
+    if (answer !== 'full') return answer;
+    segment = await context.channels.segmentForPost(channel);
   }
 }
 
+/** `full`: nothing was written, the post goes into the next segment. */
 async function postInto(
   context: Context,
   id: string,
   command: CommandOf<'post'>,
   number: number,
-): Promise<Answer> {
+): Promise<Answer | 'full'> {
   const channel = channelScope(command.workspace, command.channel);
   const name = segmentName(command.workspace, command.channel, number);
   const state = await context.channels.state(channel);
   const live = await context.documents.open(name);
-  const size = 160 + command.body.length;
-  return context.queue.run<Answer>({
+  const size = sizeOf(command.body);
+  return context.queue.run<Answer | 'full'>({
     key: name,
     live,
     size,
-    author: () => {
-      const segment = live.segment!;
+    author: (live) => {
+      const segment = live!.segment!;
       const written = segment.positionOf(id);
       if (written !== undefined) return { answer: { id, token: [{ document: name, ...written }] } };
       const cells = context.channels.countPost(state, channel, number, size, segment.size);
-      if (cells === 'full') throw new Full();
+      if (cells === 'full') return { answer: 'full' };
       const t = timeOfPost(context.clock.tick(), context.author());
       const position = segment.post(id, t, {
         a: command.member,

@@ -13,7 +13,7 @@ import {
 import * as Y from 'yjs';
 import { cellsEntry, wins } from '../cells.ts';
 import { countOrder, numberInOrder, orderOf } from '../hybrid-time.ts';
-import { lowestTop } from '../segment-rule.ts';
+import { highestTop, lowestTop } from '../segment-rule.ts';
 import { gone, notHereYet } from './change.ts';
 import type { Answer, Context } from './context.ts';
 import { checkText } from './post.ts';
@@ -55,12 +55,13 @@ export function canvas(context: Context, id: string, command: CommandOf<'canvas'
  */
 export async function read(context: Context, id: string, command: CommandOf<'read'>): Promise<Answer> {
   const { workspace, channel, member } = command;
-  const closed = lowestTop(await context.cells.open(channelScope(workspace, channel)), context.regions);
+  const tops = await context.cells.open(channelScope(workspace, channel));
+  const [closed, highest] = [lowestTop(tops, context.regions), highestTop(tops.values())];
   const changes: Change[] = [];
   for (const { segment, client, clock } of command.markers) {
-    if (segment < closed) continue;
-    const live = await context.documents.open(segmentName(workspace, channel, segment));
-    if (clock > Y.getState(live.doc.store, client))
+    // At 0 nothing was on screen; kept, such markers would fill the table.
+    if (segment < closed || clock === 0) continue;
+    if (segment > highest || clock > (await heldOf(context, workspace, channel, segment, client)))
       throw new CausewayError(
         'not-here-yet',
         `segment ${segment} has not reached ${clock} of ${client} in this region; try again in a moment`,
@@ -69,6 +70,17 @@ export async function read(context: Context, id: string, command: CommandOf<'rea
     changes.push({ key: `read|${channel}|${segment}|${client}`, v: countOrder(clock), value: 1 });
   }
   return set(context, id, memberScope(workspace, member), undefined, changes);
+}
+
+async function heldOf(
+  context: Context,
+  workspace: string,
+  channel: string,
+  segment: number,
+  client: number,
+): Promise<number> {
+  const live = await context.documents.open(segmentName(workspace, channel, segment));
+  return Y.getState(live.doc.store, client);
 }
 
 /**

@@ -1,0 +1,304 @@
+import {
+  channelScope,
+  commandId,
+  messageScope,
+  parseName,
+  segmentName,
+  type Ack,
+  type CausewayError,
+  type Cell,
+  type Command,
+  type CommandOf,
+  type Token,
+} from '@causeway/protocol';
+import { Segment, highestTop, mergeCell } from '@causeway/replica';
+import type { ClientClock } from './client-clock.ts';
+import { ConnectedDocument, type ConnectionStatus } from './connected-document.ts';
+import { Listeners } from './listeners.ts';
+import { MessageUnion } from './message-union.ts';
+import type { Outbox, OutboxEntry } from './outbox.ts';
+import type { ChannelName, RegionApi } from './region-api.ts';
+import { asCausewayError, retrying } from './retryable.ts';
+import { shownMessages, type ShownMessage } from './shown-messages.ts';
+
+export type ChannelSnapshot = {
+  /** Oldest first, with what this client is about to change. */
+  messages: readonly ShownMessage[];
+  topic: string;
+  /** Whether there is more before the oldest one. `full`: no more fits into memory. */
+  older: 'more' | 'loading' | 'none' | 'full';
+  connection: ConnectionStatus;
+  /** Why the connection is not live, or why older messages could not be read. */
+  error?: CausewayError;
+};
+
+export type FeedParts = {
+  url: string;
+  token: string;
+  workspace: string;
+  channel: ChannelName;
+  api: RegionApi;
+  outbox: Outbox;
+  clock: ClientClock;
+  random(): number;
+  webSocket?: typeof WebSocket;
+  closed(): void;
+};
+
+type Follow = { document: ConnectedDocument; segment: Segment };
+
+/** Messages that should be followed as they change, if there are as many. */
+const WANTED = 50;
+/** Segments that are followed at once. */
+const SEGMENTS = 3;
+/** Messages of one request for older ones. */
+const PAGE = 50;
+/** Messages that are kept though no followed segment holds them. */
+const PAGED = 5_000;
+/** Own changes that are acknowledged and did not come back yet. */
+const ACKNOWLEDGED = 200;
+
+/**
+ * A channel as it changes: its newest segments by live documents, reactions and topic by cells,
+ * what is older by pages, all united by message id, under what this client has on its way.
+ * `getSnapshot` and `subscribe` fit React's `useSyncExternalStore`.
+ */
+export class ChannelFeed {
+  readonly #parts: FeedParts;
+  readonly #listeners = new Listeners();
+  readonly #closed = new AbortController();
+  readonly #follows = new Map<number, Follow>();
+  readonly #channelCells = new Map<string, Omit<Cell, 'scope'>>();
+  readonly #union: MessageUnion;
+  readonly #leaveOutbox: () => void;
+  #acknowledged: { command: Command; token: Token }[] = [];
+  #older: ChannelSnapshot['older'] = 'loading';
+  #cursor: string | undefined;
+  #startError: CausewayError | undefined;
+  #stopped = false;
+  #pageError: CausewayError | undefined;
+  #topic = '';
+  #snapshot: ChannelSnapshot | undefined;
+
+  constructor(parts: FeedParts) {
+    this.#parts = parts;
+    this.#union = new MessageUnion(
+      () => parts.clock.now(),
+      () => this.#changed(),
+    );
+    this.#leaveOutbox = parts.outbox.subscribe(() => this.#changed());
+    void this.#start();
+  }
+
+  get channel(): ChannelName {
+    return this.#parts.channel;
+  }
+
+  readonly getSnapshot = (): ChannelSnapshot => (this.#snapshot ??= this.#view());
+  readonly subscribe = (listener: () => void): (() => void) => this.#listeners.add(listener);
+
+  /** Reads pages until at least one message comes that was not there, or the first one is there. */
+  async loadOlder(): Promise<void> {
+    if (this.#older !== 'more') return;
+    this.#older = 'loading';
+    this.#pageError = undefined;
+    this.#changed();
+    const before = this.#union.messages.length;
+    try {
+      while (this.#older === 'loading') {
+        await this.#readPage();
+        if (this.#union.messages.length > before && this.#older === 'loading') this.#older = 'more';
+      }
+    } catch (cause) {
+      this.#older = 'more';
+      this.#pageError = asCausewayError(cause);
+    }
+    this.#changed();
+  }
+
+  /** What is here now, as read markers: per segment its state vector. */
+  markers(): CommandOf<'read'>['markers'] {
+    return [...this.#follows].flatMap(([segment, { document }]) =>
+      [...document.doc.store.clients.keys()].map((client) => ({
+        segment,
+        client,
+        clock: document.clockOf(client),
+      })),
+    );
+  }
+
+  /** A command of this client was acknowledged; it is shown until its effect comes back. */
+  acknowledged(command: Command, { token }: Ack): void {
+    this.#acknowledged = [...this.#acknowledged, { command, token }].slice(-ACKNOWLEDGED);
+    this.#changed();
+  }
+
+  close(): void {
+    this.#closed.abort();
+    this.#leaveOutbox();
+    this.#listeners.clear();
+    for (const { document } of this.#follows.values()) document.close();
+    this.#follows.clear();
+    this.#parts.closed();
+  }
+
+  /** The newest page is there at once; the segments follow. */
+  async #start(): Promise<void> {
+    const { api, workspace, channel, random } = this.#parts;
+    const { signal } = this.#closed;
+    const retry = {
+      signal,
+      random,
+      failed: (error: CausewayError) => {
+        this.#startError = error;
+        this.#changed();
+      },
+    };
+    try {
+      const [info] = await Promise.all([
+        retrying(() => api.channel(workspace, channel.id, signal), retry),
+        retrying(() => this.#readPage(), retry),
+      ]);
+      if (this.#older === 'loading') this.#older = 'more';
+      this.#startError = undefined;
+      this.#topic = info.topic ?? '';
+      if (!signal.aborted) this.#follow(info.newestSegment);
+    } catch (cause) {
+      if (signal.aborted) return;
+      this.#startError = asCausewayError(cause);
+      this.#stopped = true;
+    }
+    this.#changed();
+  }
+
+  async #readPage(): Promise<void> {
+    const { api, workspace, channel } = this.#parts;
+    const where = { limit: PAGE, ...(this.#cursor === undefined ? {} : { cursor: this.#cursor }) };
+    const { items, next } = await api.messages(workspace, channel.id, where, this.#closed.signal);
+    this.#cursor = next;
+    if (next === undefined) this.#older = 'none';
+    else if (this.#union.paged > PAGED) this.#older = 'full';
+    this.#union.addPage(items);
+  }
+
+  #follow(number: number): void {
+    if (this.#follows.has(number)) return;
+    const { url, token, workspace, channel, webSocket } = this.#parts;
+    const document = new ConnectedDocument(
+      {
+        url,
+        token,
+        name: segmentName(workspace, channel.id, number),
+        ...(webSocket === undefined ? {} : { webSocket }),
+      },
+      {
+        changed: () => {
+          if (document.status === 'live') this.#followMore();
+          this.#changed();
+        },
+        cells: (cells) => this.#takeCells(cells),
+      },
+    );
+    const segment = new Segment(document.doc);
+    this.#follows.set(number, { document, segment });
+    this.#union.addSegment(number, segment);
+    this.#changed();
+  }
+
+  /** Goes down until there is enough to look at. */
+  #followMore(): void {
+    const live = [...this.#follows.values()].every(({ document }) => document.status === 'live');
+    const messages = [...this.#follows.values()].reduce((sum, { segment }) => sum + segment.size, 0);
+    const lowest = Math.min(...this.#follows.keys());
+    if (live && messages < WANTED && lowest > 1 && this.#follows.size < SEGMENTS) this.#follow(lowest - 1);
+  }
+
+  /** Goes up with the channel, and lets the oldest go. */
+  #followNewest(): void {
+    const top = highestTop(this.#channelCells.values());
+    const newest = this.#newest();
+    if (newest === undefined || top <= newest) return;
+    for (let number = Math.max(newest + 1, top - SEGMENTS + 1); number <= top; number++) this.#follow(number);
+    for (const number of [...this.#follows.keys()].sort((a, b) => a - b).slice(0, -SEGMENTS))
+      this.#leave(number);
+  }
+
+  #leave(number: number): void {
+    this.#union.removeSegment(number);
+    this.#follows.get(number)?.document.close();
+    this.#follows.delete(number);
+  }
+
+  #takeCells(cells: readonly Cell[]): void {
+    const { workspace, channel } = this.#parts;
+    for (const [scope, group] of Map.groupBy(cells, (cell) => cell.scope)) {
+      const name = parseName(scope);
+      if (name?.kind === 'message' && name.channel === channel.id) this.#union.addCells(name.message, group);
+      else if (scope === channelScope(workspace, channel.id))
+        for (const cell of group) mergeCell(this.#channelCells, cell);
+    }
+    const topic = this.#channelCells.get('topic')?.value;
+    if (typeof topic === 'string') this.#topic = topic;
+    this.#followNewest();
+    this.#changed();
+  }
+
+  #newest(): number | undefined {
+    return this.#follows.size === 0 ? undefined : Math.max(...this.#follows.keys());
+  }
+
+  /** Whether the effect of an acknowledged command came back, by the token of its ack. */
+  #cameBack({ command, token }: { command: Command; token: Token }): boolean {
+    if (command.kind === 'post' && this.#union.has(commandId(command))) return true;
+    return token.every((entry) => {
+      if ('scope' in entry) return this.#cellCameBack(command, entry);
+      const follow = [...this.#follows.values()].find(({ document }) => document.name === entry.document);
+      return follow !== undefined && follow.document.clockOf(entry.client) >= entry.clock;
+    });
+  }
+
+  #cellCameBack(command: Command, { scope, key, v }: { scope: string; key: string; v: string }): boolean {
+    const { workspace, channel } = this.#parts;
+    const held =
+      command.kind === 'react' && scope === messageScope(workspace, channel.id, command.message)
+        ? this.#union.orderOf(command.message, key)
+        : this.#channelCells.get(key)?.v;
+    return held !== undefined && held >= v;
+  }
+
+  #changed(): void {
+    if (this.#closed.signal.aborted) return;
+    this.#snapshot = undefined;
+    this.#listeners.tell();
+  }
+
+  #view(): ChannelSnapshot {
+    this.#acknowledged = this.#acknowledged.filter((each) => !this.#cameBack(each));
+    const mine = (command: Command): boolean =>
+      command.kind !== 'canvas' && command.channel === this.#parts.channel.id;
+    const waiting: OutboxEntry[] = this.#parts.outbox.getSnapshot().filter(({ command }) => mine(command));
+    const acknowledged = this.#acknowledged.map(({ command }) => command);
+    const { connection, error } = this.#connection();
+    const why = error ?? this.#pageError;
+    return {
+      messages: shownMessages(this.#union.messages, acknowledged, waiting, commandId),
+      topic: this.#topic,
+      older: this.#older,
+      connection,
+      ...(why === undefined ? {} : { error: why }),
+    };
+  }
+
+  /** New messages come through the newest segment, so its connection is the channel's. */
+  #connection(): { connection: ConnectionStatus; error?: CausewayError | undefined } {
+    if (this.#stopped) return { connection: 'stopped', error: this.#startError };
+    const newest = this.#newest();
+    if (newest === undefined)
+      return {
+        connection: this.#startError === undefined ? 'connecting' : 'reconnecting',
+        error: this.#startError,
+      };
+    const { status, error } = this.#follows.get(newest)!.document;
+    return { connection: status, error };
+  }
+}

@@ -1,0 +1,196 @@
+import {
+  CausewayError,
+  ERRORS,
+  commandId,
+  type Ack,
+  type Canvas,
+  type Command,
+  type ErrorCode,
+  type Message,
+  type Page,
+  type Problem,
+} from '@causeway/protocol';
+
+export type ChannelName = { id: string; slug: string };
+/** What a region says of a workspace. */
+export type WorkspaceInfo = {
+  id: string;
+  slug: string;
+  name: string;
+  zone: string;
+  home: string;
+  channels: ChannelName[];
+  /** Who the token speaks for. */
+  member: string;
+  clock: number;
+};
+/** What a region says of a channel. */
+export type ChannelInfo = ChannelName & {
+  topic?: string;
+  newestSegment: number;
+  /** Your read markers. */
+  markers: { segment: number; client: number; clock: number }[];
+};
+
+export type RegionApiOptions = {
+  /** The region, e.g. `http://127.0.0.1:4101`. */
+  url: string;
+  token: string;
+  fetch?: typeof fetch;
+  /** The server's hybrid time, from every answer that carries it. */
+  told?(clock: number): void;
+};
+
+/** How long an answer may take, milliseconds. */
+const PATIENCE_MS = 10_000;
+
+/**
+ * The REST door of one region. Rejects with `CausewayError` only: what the region said, or a
+ * retryable one when it did not answer. The token goes into a header and nowhere else.
+ */
+export class RegionApi {
+  readonly #options: RegionApiOptions;
+
+  constructor(options: RegionApiOptions) {
+    this.#options = options;
+  }
+
+  workspace(workspace: string, signal?: AbortSignal): Promise<WorkspaceInfo> {
+    return this.#read(pathOf('workspaces', workspace), signal);
+  }
+
+  channel(workspace: string, channel: string, signal?: AbortSignal): Promise<ChannelInfo> {
+    return this.#read(pathOf('workspaces', workspace, 'channels', channel), signal);
+  }
+
+  /** Up to `limit` messages (at most 200), newest first; `cursor` is the `next` of another page. */
+  messages(
+    workspace: string,
+    channel: string,
+    { cursor, limit }: { cursor?: string; limit: number },
+    signal?: AbortSignal,
+  ): Promise<Page<Message>> {
+    const query = new URLSearchParams({
+      limit: String(limit),
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    return this.#read(
+      `${pathOf('workspaces', workspace, 'channels', channel, 'messages')}?${query}`,
+      signal,
+    );
+  }
+
+  async canvases(workspace: string, signal?: AbortSignal): Promise<Canvas[]> {
+    const { items } = await this.#read<{ items: Canvas[] }>(
+      pathOf('workspaces', workspace, 'canvases'),
+      signal,
+    );
+    return items;
+  }
+
+  /** Sends a command. A repeat is the same request to the letter, and has the effect of one (R4). */
+  execute(command: Command, signal?: AbortSignal): Promise<Ack> {
+    const { method, path, fields } = requestOf(command);
+    const body = { ...fields, nonce: command.nonce, id: commandId(command) };
+    return this.#request(method, path, JSON.stringify(body), signal);
+  }
+
+  #read<T>(path: string, signal: AbortSignal | undefined): Promise<T> {
+    return this.#request('GET', path, undefined, signal);
+  }
+
+  async #request<T>(
+    method: string,
+    path: string,
+    body: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const { url, token, told, fetch: send = globalThis.fetch } = this.#options;
+    const silence = new AbortController();
+    const either = signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]);
+    const patience = setTimeout(() => silence.abort(), PATIENCE_MS);
+    try {
+      const answer = await send(`${url}/v1${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body }),
+        signal: either,
+        cache: 'no-store',
+      });
+      const content: unknown = await answer.json();
+      if (!answer.ok) throw errorOf(answer, content);
+      const { clock } = content as { clock?: unknown };
+      if (typeof clock === 'number') told?.(clock);
+      return content as T;
+    } catch (cause) {
+      throw cause instanceof CausewayError ? cause : noAnswer(method);
+    } finally {
+      clearTimeout(patience);
+    }
+  }
+}
+
+/**
+ * No answer, or one that no region gives. A write may have been committed all the same, which is
+ * why its repeat is the same command. What went wrong below stays unsaid: it may quote the request.
+ */
+function noAnswer(method: string): CausewayError {
+  return method === 'GET'
+    ? new CausewayError('not-ready', 'the region does not answer')
+    : new CausewayError('not-committed', 'the region did not answer; the write is sent again until it does');
+}
+
+function errorOf(answer: Response, content: unknown): CausewayError {
+  const { code, detail, regions } = content as Partial<Problem>;
+  const seconds = Number(answer.headers.get('retry-after') ?? Number.NaN);
+  return new CausewayError(
+    isErrorCode(code) ? code : answer.status >= 500 ? 'not-ready' : 'invalid-request',
+    detail ?? `the region answered with status ${answer.status}`,
+    {
+      ...(regions === undefined ? {} : { regions }),
+      ...(Number.isFinite(seconds) ? { retryAfter: seconds } : {}),
+    },
+  );
+}
+
+const isErrorCode = (code: unknown): code is ErrorCode => typeof code === 'string' && code in ERRORS;
+
+const pathOf = (...parts: string[]): string => parts.map((part) => `/${encodeURIComponent(part)}`).join('');
+
+type Request = { method: string; path: string; fields: Record<string, unknown> };
+
+/** Where a command goes, and the fields of its body beside nonce and id. */
+function requestOf(command: Command): Request {
+  const workspace = pathOf('workspaces', command.workspace);
+  if (command.kind === 'canvas')
+    return {
+      method: 'POST',
+      path: `${workspace}/canvases`,
+      fields: { title: command.title, v: command.v },
+    };
+  const channel = `${workspace}${pathOf('channels', command.channel)}`;
+  switch (command.kind) {
+    case 'post': {
+      const { body, thread } = command;
+      return { method: 'POST', path: `${channel}/messages`, fields: { body, thread } };
+    }
+    case 'topic':
+      return { method: 'PUT', path: `${channel}/topic`, fields: { topic: command.topic, v: command.v } };
+    case 'read':
+      return { method: 'PUT', path: `${channel}/read`, fields: { markers: command.markers } };
+    case 'edit': {
+      const { message, body, v } = command;
+      return { method: 'PATCH', path: `${channel}${pathOf('messages', message)}`, fields: { body, v } };
+    }
+    case 'delete':
+      return { method: 'DELETE', path: `${channel}${pathOf('messages', command.message)}`, fields: {} };
+    case 'react': {
+      const { message, emoji, on, v } = command;
+      const path = `${channel}${pathOf('messages', message, 'reactions', emoji)}`;
+      return { method: on ? 'PUT' : 'DELETE', path, fields: { v } };
+    }
+  }
+}

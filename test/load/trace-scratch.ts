@@ -1,0 +1,16 @@
+import { findBasePort, startWorld } from '@causeway/local';
+import { connectDocument } from '../regions/documents.ts';
+import { Speaker } from '../regions/speaker.ts';
+import { readTrace, typeTrace } from '../regions/typing-trace.ts';
+import { TRACE } from '../regions/chat-log.ts';
+import * as Y from 'yjs';
+import { mkdtempSync } from 'node:fs';
+const home=mkdtempSync('/tmp/lat-');
+const w=await startWorld({home,basePort:await findBasePort(),regions:['us-east','eu-west'],delays:()=>2,supervise:false});
+const token=await w.token('ada'); const s=new Speaker(w.regions['us-east']!.url,token);
+const a = await (await s.request('POST','/../../canvases',{title:'x'})).json() as {document:string}; console.log(a);
+const desks=await Promise.all(['us-east','eu-west'].map(async r=>{ const wire=new Y.Doc(); const p=connectDocument(wire,w.regions[r]!.url,a.document,token); p.on('connection-close',(e:any)=>console.log(r,'close',e?.code,e?.reason)); await new Promise<void>(r=>p.once('sync',()=>r()));console.log('synced',r);
+ return {wire,p,reached:(client:number,clock:number)=>new Promise<void>(res=>{const look=()=>{ if(Y.getState(wire.store,client)<clock) return; wire.off('update',look);res();}; wire.on('update',look);look();})}; }));
+let n=0; const t=readTrace(TRACE); t.txns=t.txns; const iv=setInterval(()=>console.log(desks.map(d=>[...Y.decodeStateVector(Y.encodeStateVector(d.wire))].join(' ')).join(' | ')),5000);
+const t0=performance.now(); const r=await Promise.race([typeTrace(t,desks).then(()=>'done'),new Promise(r=>setTimeout(()=>r('timeout'),60000))]); console.log(r, performance.now()-t0);
+clearInterval(iv); desks.forEach(d=>d.p.destroy()); await w.stop();

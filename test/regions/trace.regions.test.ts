@@ -1,0 +1,87 @@
+import { findBasePort, startWorld, type World } from '@causeway/local';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { WebsocketProvider } from 'y-websocket';
+import * as Y from 'yjs';
+import { TRACE } from './chat-log.ts';
+import { connectDocument, openDocument } from './documents.ts';
+import { Speaker, eventually } from './speaker.ts';
+import { readTrace, typeTrace, type Desk } from './typing-trace.ts';
+
+const REGIONS = ['us-east', 'eu-west'] as const;
+
+describe.skipIf(!existsSync(TRACE))(
+  'a real two-person typing session (skipped where the trace is absent)',
+  () => {
+    let home: string;
+    let world: World;
+
+    beforeAll(async () => {
+      home = await mkdtemp(join(tmpdir(), 'causeway-trace-'));
+      world = await startWorld({
+        home,
+        basePort: await findBasePort(),
+        regions: REGIONS,
+        delays: () => 2,
+        supervise: false,
+      });
+    });
+
+    afterAll(async () => {
+      await world?.stop();
+      await rm(home, { recursive: true, force: true });
+    });
+
+    it('R1 two stock y-websocket providers in two regions type it concurrently and both end at its text', async () => {
+      const trace = readTrace(TRACE);
+      const token = await world.token('ada');
+      const name = await createCanvas(new Speaker(world.regions['us-east']!.url, token));
+      const desks = await Promise.all(
+        REGIONS.map((region) => openDesk(world.regions[region]!.url, name, token)),
+      );
+      await typeTrace(trace, desks);
+      for (const [at, desk] of desks.entries())
+        await eventually(
+          `the text in ${REGIONS[at]}`,
+          async () => desk.wire.getText('text').toString(),
+          (text) => text === trace.endContent,
+        );
+      for (const { provider } of desks) provider.destroy();
+      for (const region of REGIONS) {
+        const { doc, provider } = await openDocument(world.regions[region]!.url, name, token);
+        expect(doc.getText('text').toString()).toBe(trace.endContent);
+        provider.destroy();
+      }
+    });
+  },
+);
+
+async function createCanvas(speaker: Speaker): Promise<string> {
+  const answer = await speaker.request('POST', '/../../canvases', { title: 'a shared text' });
+  return ((await answer.json()) as { document: string }).document;
+}
+
+/** A desk on the stock provider; the region may not have heard of the canvas yet, the provider tries again. */
+async function openDesk(
+  regionUrl: string,
+  name: string,
+  token: string,
+): Promise<Desk & { provider: WebsocketProvider }> {
+  const wire = new Y.Doc();
+  const provider = connectDocument(wire, regionUrl, name, token);
+  await new Promise<void>((resolve) => provider.once('sync', () => resolve()));
+  const reached = (client: number, clock: number): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        if (Y.getState(wire.store, client) < clock) return;
+        wire.off('update', look);
+        resolve();
+      };
+      wire.on('update', look);
+      look();
+    });
+  return { wire, provider, reached };
+}
