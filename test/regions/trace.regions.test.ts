@@ -12,6 +12,8 @@ import { Speaker, eventually } from './speaker.ts';
 import { readTrace, typeTrace, type Desk } from './typing-trace.ts';
 
 const REGIONS = ['us-east', 'eu-west'] as const;
+/** A keystroke that takes this long is lost, milliseconds. */
+const PATIENCE_MS = 30_000;
 
 describe.skipIf(!existsSync(TRACE))(
   'a real two-person typing session (skipped where the trace is absent)',
@@ -74,10 +76,16 @@ async function openDesk(
   const provider = connectDocument(wire, regionUrl, name, token);
   await new Promise<void>((resolve) => provider.once('sync', () => resolve()));
   const reached = (client: number, clock: number): Promise<void> =>
-    new Promise((resolve) => {
+    new Promise((resolve, reject) => {
+      const patience = setTimeout(
+        () =>
+          reject(new Error(`${clock} of ${client} did not come; here is ${Y.getState(wire.store, client)}`)),
+        PATIENCE_MS,
+      );
       const look = (): void => {
         if (Y.getState(wire.store, client) < clock) return;
         wire.off('update', look);
+        clearTimeout(patience);
         resolve();
       };
       wire.on('update', look);

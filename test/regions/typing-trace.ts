@@ -26,6 +26,9 @@ type Typist = { doc: Y.Doc; typed: { txn: number; update: Uint8Array; clock: num
  */
 export async function typeTrace(trace: Trace, desks: readonly Desk[]): Promise<void> {
   const typists: Typist[] = desks.map(() => ({ doc: new Y.Doc(), typed: [], heard: 0 }));
+  // Yjs orders what was typed at one place at once by clientID; the trace's text has the first typist first.
+  const clients = typists.map(({ doc }) => doc.clientID).sort((a, b) => a - b);
+  for (const [agent, { doc }] of typists.entries()) doc.clientID = clients[agent]!;
   const seen: [number, number][] = [];
   for (const [number, txn] of trace.txns.entries()) {
     const me = txn.agent;

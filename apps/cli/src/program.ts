@@ -2,14 +2,28 @@ import { Command } from 'commander';
 import { addDown } from './commands/down.ts';
 import { addHeal } from './commands/heal.ts';
 import { addPartition } from './commands/partition.ts';
+import { addPost } from './commands/post.ts';
+import { addReplay } from './commands/replay.ts';
 import { addSlow } from './commands/slow.ts';
 import { addStatus } from './commands/status.ts';
+import { addTail } from './commands/tail.ts';
 import { addToken } from './commands/token.ts';
 import { addUp } from './commands/up.ts';
 import type { Context } from './context.ts';
 
 /** Every command, in the order in which help shows them. */
-const COMMANDS = [addUp, addStatus, addPartition, addSlow, addHeal, addToken, addDown];
+const COMMANDS = [
+  addUp,
+  addStatus,
+  addPartition,
+  addSlow,
+  addHeal,
+  addToken,
+  addPost,
+  addTail,
+  addReplay,
+  addDown,
+];
 
 /** The command line; it throws where commander by itself would end the process. */
 export function programFor(context: Context): Command {

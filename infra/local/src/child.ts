@@ -54,8 +54,7 @@ export function startChild(options: ChildOptions): Promise<Child> {
 function leashed({ command, args, user, onParentDeath = 'SIGKILL' }: ChildOptions): [string, string[]] {
   const setpriv = findProgram('setpriv');
   if (setpriv !== undefined) {
-    const drop =
-      user === undefined ? [] : [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'];
+    const drop = user === undefined ? [] : [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'];
     return [setpriv, ['--pdeathsig', onParentDeath.slice(3), ...drop, '--', command, ...args]];
   }
   const keeper = fileURLToPath(new URL('./keeper.ts', import.meta.url));

@@ -7,4 +7,5 @@ export * from './messages.ts';
 export * from './names.ts';
 export * from './rest.ts';
 export * from './subjects.ts';
+export * from './text-order.ts';
 export * from './versions.ts';

@@ -1,4 +1,4 @@
-import { canonical, channelScope, parseName, type Cell, type Entry } from '@causeway/protocol';
+import { canonical, channelScope, compareText, parseName, type Cell, type Entry } from '@causeway/protocol';
 import type { Store } from './ports.ts';
 
 export type CellsEntry = Extract<Entry, { kind: 'cells' }>;
@@ -61,6 +61,22 @@ export class Cells {
     const slot = this.#slots.get(scope);
     if (slot !== undefined) for (const cell of cells) mergeCell(slot.held, cell);
     for (const listener of this.#listeners.get(watchedAs(scope)) ?? []) listener(scope, cells);
+  }
+
+  /** The scopes in memory. */
+  scopes(): string[] {
+    return [...this.#slots.keys()];
+  }
+
+  /** Reads scopes in memory again, and tells what nobody told of (R15). */
+  async compare(scopes: readonly string[]): Promise<void> {
+    const stored = await this.#store.loadCells(scopes);
+    for (const [scope, cells] of Map.groupBy(stored, ({ scope }) => scope)) {
+      const held = this.#slots.get(scope)?.held;
+      const missed = cells.filter((cell) => held !== undefined && wins(cell, held.get(cell.key)));
+      if (missed.length > 0)
+        this.committed(cellsEntry(scope, ...missed.map(({ key, v, value }) => ({ key, v, value }))));
+    }
   }
 
   drop(scope: string): void {

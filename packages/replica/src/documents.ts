@@ -61,6 +61,19 @@ export class Documents {
     }
   }
 
+  /** The names of the documents in memory. */
+  names(): string[] {
+    return [...this.#slots.keys()];
+  }
+
+  /** Reads the log of a document in memory again, and brings its copy what nobody told it (R15). */
+  async compare(name: string): Promise<void> {
+    const live = this.#slots.get(name)?.live;
+    if (live === undefined) return;
+    const rows = await this.#store.loadDocument(name);
+    if (!live.dropped) live.committedElsewhere(...rows);
+  }
+
   /** Forgets a document whose copy may differ from the log; those who watch it are told. */
   drop(name: string): void {
     const slot = this.#slots.get(name);

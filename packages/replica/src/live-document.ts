@@ -68,9 +68,12 @@ export class LiveDocument {
   }
 
   /** Applies what another region or process committed, and tells subscribers what it brought. */
-  committedElsewhere(bytes: Uint8Array): void {
+  committedElsewhere(...updates: readonly Uint8Array[]): void {
     // One transaction, so that a retry of what was pending is part of the same emitted update.
-    const emitted = this.#capture(() => this.doc.transact(() => this.#apply(bytes), 'peer'));
+    const apply = (): void => {
+      for (const bytes of updates) this.#apply(bytes);
+    };
+    const emitted = this.#capture(() => this.doc.transact(apply, 'peer'));
     if (emitted !== undefined) this.tell(emitted);
   }
 

@@ -3,6 +3,7 @@ import { hybridFromText } from './hybrid-time.ts';
 import { updateRow } from './append-queue.ts';
 import {
   BusDown,
+  Doubtful,
   Refused,
   type ApplyBatch,
   type Bus,
@@ -57,6 +58,8 @@ export class Receiver {
   readonly #time: Time;
   readonly #events: ReceiverEvents;
   readonly #parked: Set<string>;
+  /** A batch of which nobody can say whether it was committed. */
+  #doubtful: ApplyBatch | undefined;
   readonly state: PeerState;
 
   /** `parked`: documents with parked messages, shared by the receivers of all peers. */
@@ -75,7 +78,7 @@ export class Receiver {
     let cursor: Cursor | undefined | 'stored' = 'stored';
     while (!signal.aborted) {
       try {
-        if (cursor === 'stored') cursor = await this.#store.cursor(this.#peer);
+        if (cursor === 'stored') cursor = await this.#storedCursor();
         for (const name of await this.#store.parkedNames()) if (isDocument(name)) this.#parked.add(name);
         await this.#follow(cursor, signal);
       } catch (error) {
@@ -92,6 +95,16 @@ export class Receiver {
       }
     }
     this.state.connected = false;
+  }
+
+  /** Where reading goes on; a doubtful batch that turns out to be committed is told now, for it will not come again. */
+  async #storedCursor(): Promise<Cursor | undefined> {
+    const cursor = await this.#store.cursor(this.#peer);
+    const batch = this.#doubtful;
+    this.#doubtful = undefined;
+    if (batch?.cursor !== undefined && cursor?.messageId === batch.cursor.messageId)
+      this.#events.applied(batch.rows, { outbox: [], untidy: [] });
+    return cursor;
   }
 
   /** One connection's worth of reading, from the cursor's own message on. */
@@ -195,6 +208,7 @@ export class Receiver {
     try {
       this.#events.applied(batch.rows, await this.#store.apply(batch));
     } catch (error) {
+      if (error instanceof Doubtful) this.#doubtful = batch;
       if (!(error instanceof Refused) || batch.rows.length === 0) throw error;
       for (const row of batch.rows) await this.#applyAlone(row);
       await this.#apply({ ...batch, rows: [] });

@@ -16,6 +16,7 @@ import { edit, remove } from './commands/change.ts';
 import type { Answer, Context } from './commands/context.ts';
 import { post } from './commands/post.ts';
 import { canvas, react, read, topic } from './commands/set.ts';
+import { Comparison } from './comparison.ts';
 import { Documents } from './documents.ts';
 import { History, type Before } from './history.ts';
 import { HybridClock } from './hybrid-time.ts';
@@ -144,7 +145,13 @@ export class Replica {
 
   /** Publishes and receives until the signal fires; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.publisher.run(signal), this.#receiving(signal), this.#tidying(signal)]);
+    const comparing = new Comparison(this.documents, this.cells).run(this.#options.time, signal);
+    await Promise.all([
+      this.publisher.run(signal),
+      this.#receiving(signal),
+      this.#tidying(signal),
+      comparing,
+    ]);
   }
 
   /** Waits until what was accepted is committed and, if the broker is there, published. */

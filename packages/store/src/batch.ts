@@ -1,6 +1,6 @@
 import { canonical } from '@causeway/protocol';
 import type { Row, SegmentIndex } from '@causeway/replica';
-import { compareText } from './text-order.ts';
+import { compareText } from '@causeway/protocol';
 
 /** A row and whose it is: `own` was authored by this region and goes into the outbox. */
 export type Authored = { row: Row; own: boolean };

@@ -4,7 +4,7 @@ import { effectsOf, type Authored, type SegmentChange, type StoredCell, type Tou
 import { COMMIT } from './commit.sql.ts';
 import type { Connection } from './connection.ts';
 import { cellsToText } from './outbox-text.ts';
-import { compareText } from './text-order.ts';
+import { compareText } from '@causeway/protocol';
 
 /** What apply adds to an append. */
 export type Receipt = { peer: string; cursor?: Cursor | undefined; parked: ApplyBatch['parked'] };

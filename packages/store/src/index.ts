@@ -2,4 +2,4 @@ export { UnfitDatabase } from './faults.ts';
 export * from './memory-store.ts';
 export * from './open-postgres.ts';
 export { PostgresStore } from './postgres-store.ts';
-export { compareText } from './text-order.ts';
+export { compareText } from '@causeway/protocol';

@@ -19,7 +19,7 @@ import {
   type Touched,
 } from './batch.ts';
 import { Leads } from './memory-leads.ts';
-import { compareText } from './text-order.ts';
+import { compareText } from '@causeway/protocol';
 
 /** Operations of a store that can be made to fail. */
 export type StoreOperation = Exclude<keyof Store, 'lanes' | 'close'>;

@@ -6,13 +6,13 @@ test('takes what fits out of what a region says of its peers', () => {
     {
       zone: 'global',
       peers: [
-        { region: 'eu-west', lagMs: 41.5, connected: true },
-        { region: 'ap-south', lagMs: null, connected: false },
+        { peer: 'eu-west', lagMs: 41.5, connected: true },
+        { peer: 'ap-south', lagMs: null, connected: false },
         { lagMs: 3 },
         'nonsense',
       ],
     },
-    { zone: 7, peers: [{ region: 'eu-west' }] },
+    { zone: 7, peers: [{ peer: 'eu-west' }] },
     { zone: 'eu' },
   ];
   expect(readPeers({ region: 'us-east', zones, ready: true })).toEqual([

@@ -36,10 +36,10 @@ export type WorldStatus = {
 
 const ANSWER_WITHIN_MS = 1_000;
 
-/** What a region says of its peers at `/v1/status`; nothing when it does not answer, or not like that. */
+/** What a region says of its peers at `/readyz`; nothing when it does not answer, or not like that. */
 export async function peersOf(url: string): Promise<PeerStatus[]> {
   try {
-    const answer = await fetch(`${url}/v1/status`, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+    const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
     return readPeers(await answer.json());
   } catch {
     return [];
@@ -50,7 +50,7 @@ export async function peersOf(url: string): Promise<PeerStatus[]> {
 export function readPeers(answer: unknown): PeerStatus[] {
   return list(field(answer, 'zones')).flatMap((zone) =>
     list(field(zone, 'peers')).flatMap((peer) => {
-      const [name, region, lagMs] = [field(zone, 'zone'), field(peer, 'region'), field(peer, 'lagMs')];
+      const [name, region, lagMs] = [field(zone, 'zone'), field(peer, 'peer'), field(peer, 'lagMs')];
       if (typeof name !== 'string' || typeof region !== 'string') return [];
       const connected = field(peer, 'connected') === true;
       return { zone: name, region, connected, ...(typeof lagMs === 'number' ? { lagMs } : {}) };
