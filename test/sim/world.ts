@@ -108,7 +108,7 @@ export class World {
 
   /** Ends every process; call it at the end of each test, or time goes on for ever. */
   close(): void {
-    for (const { processes } of this.regions) for (const process of [...processes]) process.crash();
+    for (const { processes } of this.regions) for (const process of processes) process.crash();
   }
 
   nonce(): string {
@@ -172,7 +172,7 @@ export class World {
 
   /** The messages of the channel as a region shows them, by body, oldest first. */
   async bodies(name: string, replica = this.at(name)): Promise<string[]> {
-    return (await this.messages(name, replica)).map(({ body }) => body).reverse();
+    return (await this.messages(name, replica)).map(({ body }) => body).toReversed();
   }
 
   async messages(name: string, replica = this.at(name)): Promise<Message[]> {

@@ -128,7 +128,10 @@ describe('group commit', () => {
       Array.from({ length: count }, (_, n) =>
         world.at('us').execute({
           kind: 'topic',
-          ...{ workspace: WORKSPACE, channel, member: 'ada', nonce: world.nonce() },
+          workspace: WORKSPACE,
+          channel,
+          member: 'ada',
+          nonce: world.nonce(),
           topic: `${n}`,
           v: world.v() + n,
         }),
@@ -142,22 +145,22 @@ describe('group commit', () => {
   });
 });
 
-describe('an answer that depends on what is not committed yet', () => {
-  /** Starts a post whose commit is held, runs `more` behind it, then fails the commit. */
-  async function behindAFailure<T>(more: (post: ReturnType<World['post']>) => Promise<T>, error: Error) {
-    open();
-    await world.at('us').execute(world.post('before'));
-    const gate = world.region('us').faults.gate('append');
-    const post = world.post('lost');
-    const first = outcomeOf(world.at('us').execute(post));
-    await gate.reached;
-    const behind = more(post).catch((failure: { code?: string }) => failure.code);
-    await turns();
-    gate.open(error);
-    return { first: await first, behind: await behind };
-  }
-  const failure = new Unavailable('shutting down');
+/** Starts a post whose commit is held, runs `more` behind it, then fails the commit. */
+async function behindAFailure<T>(more: (post: ReturnType<World['post']>) => Promise<T>, error: Error) {
+  open();
+  await world.at('us').execute(world.post('before'));
+  const gate = world.region('us').faults.gate('append');
+  const post = world.post('lost');
+  const first = outcomeOf(world.at('us').execute(post));
+  await gate.reached;
+  const behind = more(post).catch((failure: { code?: string }) => failure.code);
+  await turns();
+  gate.open(error);
+  return { first: await first, behind: await behind };
+}
+const failure = new Unavailable('shutting down');
 
+describe('an answer that depends on what is not committed yet', () => {
   it('R2 a repeat shares the fate of the first', async () => {
     const { first, behind } = await behindAFailure((post) => world.at('us').execute(post), failure);
     expect([first, behind]).toEqual(['not-committed', 'not-committed']);
@@ -327,20 +330,20 @@ describe('a commit that fails or stays unanswered', () => {
   });
 });
 
-describe('a batch that is refused for its data', () => {
-  /** Refuses every append with a row that `isBad` finds bad. */
-  function refuse(isBad: (text: string) => boolean): void {
-    const { store } = world.region('us');
-    const append = store.append.bind(store);
-    store.append = async (rows) => {
-      const bad = rows.some(
-        ({ entry }) => entry.kind === 'update' && isBad(new TextDecoder('latin1').decode(entry.bytes)),
-      );
-      if (bad) throw new Refused('not storable');
-      return append(rows);
-    };
-  }
+/** Refuses every append with a row that `isBad` finds bad. */
+function refuse(isBad: (text: string) => boolean): void {
+  const { store } = world.region('us');
+  const append = store.append.bind(store);
+  store.append = async (rows) => {
+    const bad = rows.some(
+      ({ entry }) => entry.kind === 'update' && isBad(new TextDecoder('latin1').decode(entry.bytes)),
+    );
+    if (bad) throw new Refused('not storable');
+    return append(rows);
+  };
+}
 
+describe('a batch that is refused for its data', () => {
   it('R2 is retried one by one: only the bad one fails, and the others are really stored', async () => {
     open();
     await world.at('us').execute(world.post('before'));

@@ -3,6 +3,7 @@ import type { Config } from './config/read.ts';
 
 export type Workspace = Config['workspaces'][number];
 export type Channel = Workspace['channels'][number];
+export type DocumentName = Extract<Name, { kind: 'segment' | 'canvas' }>;
 
 /**
  * Which workspaces and channels there are, and where they may be served. Read from the manifest;
@@ -15,11 +16,8 @@ export class Catalog {
     this.#config = config;
   }
 
-  /** The workspace; `not-found` when there is none of that name. */
-  workspace(slugOrId: string): Workspace {
-    const found = find(this.#config.workspaces, slugOrId);
-    if (found === undefined) throw new CausewayError('not-found', `there is no workspace "${slugOrId}"`);
-    return found;
+  workspace(slugOrId: string): Workspace | undefined {
+    return find(this.#config.workspaces, slugOrId);
   }
 
   /** Throws `elsewhere`, with the regions to go to, for a workspace whose zone this region is not in. */
@@ -42,18 +40,15 @@ export class Catalog {
     return found;
   }
 
-  /** A document's name with slugs replaced by ids, taken apart. */
-  document(name: string): { workspace: Workspace; name: Name } {
+  /** A document's name taken apart, its slugs as they are; `not-found` when it is no document's. */
+  parseDocument(name: string): DocumentName {
     const parsed = parseName(name);
     if (parsed === undefined || (parsed.kind !== 'segment' && parsed.kind !== 'canvas'))
       throw new CausewayError(
         'not-found',
         'documents are <workspace>/segment/<channel>/<n> and <workspace>/canvas/<id>',
       );
-    const workspace = this.workspace(parsed.workspace);
-    if (parsed.kind === 'canvas') return { workspace, name: { ...parsed, workspace: workspace.id } };
-    const channel = this.channel(workspace, parsed.channel).id;
-    return { workspace, name: { ...parsed, workspace: workspace.id, channel } };
+    return parsed;
   }
 
   regionsOf(zone: string): string[] {

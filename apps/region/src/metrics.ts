@@ -88,9 +88,13 @@ export class Metrics {
     this.#sockets.inc();
   }
 
-  socketClosed(code?: string): void {
+  socketClosed(): void {
     this.#sockets.dec();
-    if (code !== undefined) this.#closes.inc({ code });
+  }
+
+  /** We closed it, for this reason. */
+  socketClosedBy(code: string): void {
+    this.#closes.inc({ code });
   }
 
   #sampled(sample: () => Sample[]): void {

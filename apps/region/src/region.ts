@@ -1,20 +1,21 @@
 import { Replica, type Notice } from '@causeway/replica';
 import { openNatsBus } from '@causeway/replication';
-import { openPostgres } from '@causeway/store';
+import { openPostgres, type Database } from '@causeway/store';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Access } from './access.ts';
 import { Catalog } from './catalog.ts';
 import type { Config } from './config/read.ts';
-import { openHttp } from './gateway/http.ts';
+import { closeHttp, openHttp } from './gateway/http.ts';
 import type { Readiness } from './gateway/operations.ts';
 import { SyncDoor } from './gateway/sync/door.ts';
 import { Metrics, type Sample } from './metrics.ts';
 import { Tokens } from './tokens.ts';
 
-/** How long a stopping process waits for what it accepted to be committed and published. */
-const DRAIN_MS = 5_000;
+/** How long a stopping process waits for answers under way, then for what it accepted to be committed and published. */
+const ANSWER_MS = 2_000;
+const DRAIN_MS = 4_000;
 
 /** Time and randomness of the real world. */
 const time = {
@@ -24,79 +25,104 @@ const time = {
 };
 const random = { bytes: (count: number): Uint8Array => randomBytes(count) };
 
+/** One zone that this region is in; `close` lets it commit and publish first what it accepted. */
+type Zone = { zone: string; replica: Replica; close(): Promise<void> };
+
 /**
  * Runs the server of one region until the signal fires: Postgres, a replica and a bus per zone,
- * the doors. Rejects when it cannot start; stops cleanly, what it accepted first.
+ * the doors. Rejects when it cannot start; stops cleanly, what it accepted first. Nothing of it
+ * is left when the promise settles.
  */
 export async function runRegion(config: Config, log: Logger, signal: AbortSignal): Promise<void> {
-  const database = await openPostgres(config.postgres, { region: config.region });
-  const running = new AbortController();
-  const zones = config.zones.map(({ zone, nats, peers }) => {
-    const bus = openNatsBus({ region: config.region, zone, nats, peers });
-    const replica = new Replica({
-      region: config.region,
-      regions: [config.region, ...peers.map(({ region }) => region)],
-      store: database.zone(zone),
-      bus,
-      time,
-      random,
-      notice: (notice) => report(zone, notice),
-    });
-    return { zone, bus, replica };
-  });
-
-  const samples = (): Sample[] =>
-    zones.map(({ zone, replica }) => ({
-      zone,
-      appendsWaiting: replica.waiting.appends,
-      publishesWaiting: replica.waiting.publishes,
-      documents: replica.documents.size,
-      fromFuture: replica.clock.fromFuture,
-      natsUp: replica.publisher.connected,
-      peers: replica.peers(),
-    }));
-  const metrics = new Metrics(config.region, samples);
-
-  function report(zone: string, { what, ...detail }: Notice): void {
-    metrics.notice(what);
-    log[what === 'bus-up' ? 'info' : 'warn']({ zone, ...detail }, what);
-  }
-
-  const readiness = async (): Promise<Readiness> => {
-    const ready = await database.healthy();
-    return {
-      ready,
-      region: config.region,
-      ...(ready ? {} : { why: 'Postgres does not answer' }),
-      zones: zones.map(({ zone, replica }) => ({
-        zone,
-        nats: replica.publisher.connected ? 'up' : 'down',
-        waiting: replica.waiting,
-        peers: replica.peers(),
-      })),
-    };
-  };
-
   const tokens = await Tokens.open(config);
-  const access = new Access(new Catalog(config), new Map(zones.map(({ zone, replica }) => [zone, replica])));
-  const http = await openHttp({ config, log, tokens, access, metrics, readiness });
-  const door = new SyncDoor(http.server, { tokens, access, metrics });
-  const working = zones.map(({ replica }) => replica.run(running.signal));
-  try {
-    await http.listen(config.listen);
-    log.info({ zones: zones.map(({ zone }) => zone), port: config.listen.port }, 'serving');
-    await aborted(signal);
-    log.info('stopping');
-  } finally {
-    await door.close();
-    await http.close();
-    await Promise.all(zones.map(({ replica }) => replica.drained(AbortSignal.timeout(DRAIN_MS))));
-    running.abort();
-    await Promise.all(zones.map(({ bus }) => bus.close()));
-    await Promise.all(working);
-    await database.close();
+  await using opened = new AsyncDisposableStack();
+  const database = await openPostgres(config.postgres, { region: config.region });
+  opened.defer(() => database.close());
+  if (signal.aborted) return;
+
+  const zones: Zone[] = [];
+  opened.defer(() => closeAll(zones));
+  const metrics = new Metrics(config.region, () => zones.map(sampleOf));
+  for (const of of config.zones) {
+    const notice = ({ what, ...detail }: Notice): void => {
+      metrics.notice(what);
+      log[what === 'bus-up' ? 'info' : 'warn']({ zone: of.zone, ...detail }, what);
+    };
+    zones.push(openZone(config, of, database, notice));
   }
+
+  const stopping = new AbortController();
+  const readiness = (): Promise<Readiness> => readinessOf(config.region, database, zones);
+  const access = new Access(new Catalog(config), new Map(zones.map(({ zone, replica }) => [zone, replica])));
+  const parts = { config, log, tokens, access, metrics, readiness, stopping: stopping.signal };
+  const http = await openHttp(parts);
+  opened.defer(() => closeHttp(http, ANSWER_MS));
+  const door = new SyncDoor(http.server, parts);
+  opened.defer(() => door.close());
+  opened.defer(() => stopping.abort());
+
+  await http.listen(config.listen);
+  log.info({ zones: zones.map(({ zone }) => zone), port: config.listen.port }, 'serving');
+  await aborted(signal);
+  log.info('stopping');
 }
+
+/** Starts to publish and to receive. */
+function openZone(
+  config: Config,
+  { zone, nats, peers }: Config['zones'][number],
+  database: Database,
+  notice: (notice: Notice) => void,
+): Zone {
+  const bus = openNatsBus({ region: config.region, zone, nats, peers });
+  const regions = [config.region, ...peers.map(({ region }) => region)];
+  const store = database.zone(zone);
+  const replica = new Replica({ region: config.region, regions, store, bus, time, random, notice });
+  const running = new AbortController();
+  const working = replica.run(running.signal);
+  const close = async (): Promise<void> => {
+    await drained(replica);
+    running.abort();
+    await bus.close();
+    await working;
+  };
+  return { zone, replica, close };
+}
+
+async function closeAll(zones: readonly Zone[]): Promise<void> {
+  await Promise.all(zones.map(({ close }) => close()));
+}
+
+/** A database that does not answer must not keep the process: its commits in flight are nobody's acknowledgement. */
+async function drained(replica: Replica): Promise<void> {
+  const patience = AbortSignal.timeout(DRAIN_MS);
+  await Promise.race([replica.drained(patience), aborted(patience)]);
+}
+
+async function readinessOf(region: string, database: Database, zones: readonly Zone[]): Promise<Readiness> {
+  const ready = await database.healthy();
+  return {
+    ready,
+    region,
+    ...(ready ? {} : { why: 'Postgres does not answer' }),
+    zones: zones.map(({ zone, replica }) => ({
+      zone,
+      nats: replica.publisher.connected ? 'up' : 'down',
+      waiting: replica.waiting,
+      peers: replica.peers(),
+    })),
+  };
+}
+
+const sampleOf = ({ zone, replica }: Zone): Sample => ({
+  zone,
+  appendsWaiting: replica.waiting.appends,
+  publishesWaiting: replica.waiting.publishes,
+  documents: replica.documents.size,
+  fromFuture: replica.clock.fromFuture,
+  natsUp: replica.publisher.connected,
+  peers: replica.peers(),
+});
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

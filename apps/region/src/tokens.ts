@@ -2,8 +2,8 @@ import { CausewayError, isId } from '@causeway/protocol';
 import { importJWK, jwtVerify, type CryptoKey, type JWTPayload } from 'jose';
 import type { Config } from './config/read.ts';
 
-/** Who speaks, as a verified token says. */
-export type Identity = { member: string; workspace: string; signedBy: string };
+/** Who speaks, as a verified token says, and until when (milliseconds since 1970). */
+export type Identity = { member: string; workspace: string; signedBy: string; expires: number };
 
 /** Tokens verified lately, so that a busy client costs one signature check a minute. */
 const REMEMBERED = 10_000;
@@ -20,8 +20,7 @@ export class Tokens {
 
   static async open(config: Config): Promise<Tokens> {
     const keys = new Map<string, CryptoKey>();
-    for (const { region, publicKey } of config.regions)
-      keys.set(region, (await importJWK(publicKey, 'EdDSA')) as CryptoKey);
+    for (const { region, publicKey } of config.regions) keys.set(region, await keyOf(region, publicKey));
     return new Tokens(keys);
   }
 
@@ -35,13 +34,13 @@ export class Tokens {
     const now = Date.now();
     const known = this.#remembered.get(token);
     if (known !== undefined && known.until > now) return known.identity;
-    const { identity, expires } = await this.#check(token);
+    const identity = await this.#check(token);
     if (this.#remembered.size >= REMEMBERED) this.#remembered.delete(this.#remembered.keys().next().value!);
-    this.#remembered.set(token, { identity, until: Math.min(expires, now + REMEMBER_MS) });
+    this.#remembered.set(token, { identity, until: Math.min(identity.expires, now + REMEMBER_MS) });
     return identity;
   }
 
-  async #check(token: string): Promise<{ identity: Identity; expires: number }> {
+  async #check(token: string): Promise<Identity> {
     let signedBy = '';
     let payload: JWTPayload;
     try {
@@ -66,6 +65,16 @@ export class Tokens {
     const { sub, ws, exp } = payload;
     if (typeof sub !== 'string' || !isId(sub) || typeof ws !== 'string')
       throw new CausewayError('unauthorized', 'the token names no member or workspace');
-    return { identity: { member: sub, workspace: ws, signedBy }, expires: exp! * 1000 };
+    return { member: sub, workspace: ws, signedBy, expires: exp! * 1000 };
+  }
+}
+
+async function keyOf(region: string, publicKey: Config['regions'][number]['publicKey']): Promise<CryptoKey> {
+  try {
+    return (await importJWK(publicKey, 'EdDSA')) as CryptoKey;
+  } catch (error) {
+    throw new Error(`the public key of region ${region} in the manifest is no Ed25519 key (JWK)`, {
+      cause: error,
+    });
   }
 }

@@ -6,12 +6,11 @@ export type Place = {
   workspace?: string;
   channel?: string;
   member?: string;
+  /** Shown instead of the channel. */
   canvas?: string;
-  /** `canvases` shows canvases instead of the channel. */
-  tab?: string;
 };
 
-const KEYS = ['region', 'workspace', 'channel', 'member', 'canvas', 'tab'] as const;
+const KEYS = ['region', 'workspace', 'channel', 'member', 'canvas'] as const;
 const MOVED = 'causeway:moved';
 
 function placeOf(search: string): Place {

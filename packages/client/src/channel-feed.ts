@@ -19,7 +19,7 @@ import { MessageUnion } from './message-union.ts';
 import type { Outbox, OutboxEntry } from './outbox.ts';
 import type { ChannelName, RegionApi } from './region-api.ts';
 import { asCausewayError, retrying } from './retryable.ts';
-import { shownMessages, type ShownMessage } from './shown-messages.ts';
+import { shownMessages, type Acknowledged, type ShownMessage } from './shown-messages.ts';
 
 export type ChannelSnapshot = {
   /** Oldest first, with what this client is about to change. */
@@ -71,7 +71,7 @@ export class ChannelFeed {
   readonly #channelCells = new Map<string, Omit<Cell, 'scope'>>();
   readonly #union: MessageUnion;
   readonly #leaveOutbox: () => void;
-  #acknowledged: { command: Command; token: Token }[] = [];
+  #acknowledged: (Acknowledged & { token: Token })[] = [];
   #older: ChannelSnapshot['older'] = 'loading';
   #cursor: string | undefined;
   #startError: CausewayError | undefined;
@@ -129,7 +129,9 @@ export class ChannelFeed {
 
   /** A command of this client was acknowledged; it is shown until its effect comes back. */
   acknowledged(command: Command, { token }: Ack): void {
-    this.#acknowledged = [...this.#acknowledged, { command, token }].slice(-ACKNOWLEDGED);
+    this.#acknowledged = [...this.#acknowledged, { command, token, at: this.#parts.clock.now() }].slice(
+      -ACKNOWLEDGED,
+    );
     this.#changed();
   }
 
@@ -193,7 +195,7 @@ export class ChannelFeed {
       },
       {
         changed: () => {
-          if (document.status === 'live') this.#followMore();
+          if (document.status === 'live') this.#wentLive();
           this.#changed();
         },
         cells: (cells) => this.#takeCells(cells),
@@ -203,6 +205,12 @@ export class ChannelFeed {
     this.#follows.set(number, { document, segment });
     this.#union.addSegment(number, segment);
     this.#changed();
+  }
+
+  /** The region can be reached: what waits is sent at once. */
+  #wentLive(): void {
+    this.#parts.outbox.wake();
+    this.#followMore();
   }
 
   /** Goes down until there is enough to look at. */
@@ -277,11 +285,10 @@ export class ChannelFeed {
     const mine = (command: Command): boolean =>
       command.kind !== 'canvas' && command.channel === this.#parts.channel.id;
     const waiting: OutboxEntry[] = this.#parts.outbox.getSnapshot().filter(({ command }) => mine(command));
-    const acknowledged = this.#acknowledged.map(({ command }) => command);
     const { connection, error } = this.#connection();
     const why = error ?? this.#pageError;
     return {
-      messages: shownMessages(this.#union.messages, acknowledged, waiting, commandId),
+      messages: shownMessages(this.#union.messages, this.#acknowledged, waiting, commandId),
       topic: this.#topic,
       older: this.#older,
       connection,

@@ -1,10 +1,4 @@
-import {
-  CausewayError,
-  canvasName,
-  type Ack,
-  type Canvas,
-  type Command,
-} from '@causeway/protocol';
+import { CausewayError, canvasName, type Ack, type Canvas, type Command } from '@causeway/protocol';
 import { CanvasText } from './canvas-text.ts';
 import { ChannelFeed } from './channel-feed.ts';
 import { ClientClock } from './client-clock.ts';
@@ -138,10 +132,7 @@ export class Client {
 
   /** Opens a canvas as text until it or the client is closed. */
   openCanvas(id: string): CanvasText {
-    const canvas = new CanvasText(
-      { ...this.#place(), name: canvasName(this.workspace.id, id) },
-      this.member,
-    );
+    const canvas = new CanvasText({ ...this.#place(), name: canvasName(this.workspace.id, id) }, this.member);
     this.#canvases.add(canvas);
     return canvas;
   }

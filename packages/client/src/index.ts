@@ -6,4 +6,5 @@ export type { ConnectionStatus } from './connected-document.ts';
 export { Outbox, type OutboxEntry } from './outbox.ts';
 export { RegionApi, type ChannelInfo, type ChannelName, type WorkspaceInfo } from './region-api.ts';
 export { asCausewayError, isRetryable, retrying } from './retryable.ts';
+export { millisOf } from '@causeway/replica';
 export type { ShownMessage } from './shown-messages.ts';

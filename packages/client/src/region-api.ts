@@ -74,10 +74,7 @@ export class RegionApi {
       limit: String(limit),
       ...(cursor === undefined ? {} : { cursor }),
     });
-    return this.#read(
-      `${pathOf('workspaces', workspace, 'channels', channel, 'messages')}?${query}`,
-      signal,
-    );
+    return this.#read(`${pathOf('workspaces', workspace, 'channels', channel, 'messages')}?${query}`, signal);
   }
 
   async canvases(workspace: string, signal?: AbortSignal): Promise<Canvas[]> {

@@ -25,7 +25,11 @@ export function waitMs(error: CausewayError, attempts: number, random: () => num
  */
 export async function retrying<T>(
   work: () => Promise<T>,
-  { signal, random, failed }: { signal: AbortSignal; random: () => number; failed(error: CausewayError): void },
+  {
+    signal,
+    random,
+    failed,
+  }: { signal: AbortSignal; random: () => number; failed(error: CausewayError): void },
 ): Promise<T> {
   for (let attempts = 1; ; attempts++) {
     try {

@@ -7,20 +7,23 @@ export type ShownMessage = Message & {
   pending?: OutboxEntry;
 };
 
+/** A command that a region has acknowledged, and when, milliseconds since 1970. */
+export type Acknowledged = { command: Command; at: number };
+
 /**
  * What regions hold, with this member's own changes on top. `acknowledged` are those that a region
  * has and that did not come back yet. What failed is shown as it was before, and marked.
  */
 export function shownMessages(
   held: readonly Message[],
-  acknowledged: readonly Command[],
+  acknowledged: readonly Acknowledged[],
   waiting: readonly OutboxEntry[],
   idOf: (command: Command) => string,
 ): readonly ShownMessage[] {
   if (acknowledged.length === 0 && waiting.length === 0) return held;
   const shown = new Map<string, ShownMessage>(held.map((message) => [message.id, message]));
-  for (const command of acknowledged) apply(shown, command, idOf(command), undefined);
-  for (const entry of waiting) apply(shown, entry.command, entry.id, entry);
+  for (const { command, at } of acknowledged) apply(shown, command, idOf(command), at, undefined);
+  for (const entry of waiting) apply(shown, entry.command, entry.id, entry.addedAt, entry);
   return [...shown.values()];
 }
 
@@ -28,10 +31,11 @@ function apply(
   shown: Map<string, ShownMessage>,
   command: Command,
   id: string,
+  at: number,
   entry: OutboxEntry | undefined,
 ): void {
   if (command.kind === 'post') {
-    if (!shown.has(id)) shown.set(id, { ...posted(id, command, entry), ...pending(entry) });
+    if (!shown.has(id)) shown.set(id, { ...posted(id, command, at), ...pending(entry) });
     return;
   }
   if (command.kind !== 'edit' && command.kind !== 'delete' && command.kind !== 'react') return;
@@ -43,12 +47,12 @@ function apply(
 }
 
 /** Its `t` is larger than every real one: what is on its way stands last. */
-const posted = (id: string, { member, body, thread }: CommandOf<'post'>, entry?: OutboxEntry): Message => ({
+const posted = (id: string, { member, body, thread }: CommandOf<'post'>, at: number): Message => ({
   id,
   author: member,
   body,
   t: '~',
-  at: entry?.addedAt ?? Number.MAX_SAFE_INTEGER,
+  at,
   region: '',
   ...(thread === undefined ? {} : { thread }),
 });

@@ -1,5 +1,6 @@
 import type { Cells } from './cells.ts';
 import type { Documents } from './documents.ts';
+import type { LiveDocument } from './live-document.ts';
 import type { Time } from './ports.ts';
 
 /** How much of what is in memory is read again at a time: a few milliseconds of work. */
@@ -14,12 +15,14 @@ const EVERY_MS = 1_000;
 export class Comparison {
   readonly #documents: Documents;
   readonly #cells: Cells;
+  readonly #compared: (live: LiveDocument) => void;
   #names: string[] = [];
   #scopes: string[] = [];
 
-  constructor(documents: Documents, cells: Cells) {
+  constructor(documents: Documents, cells: Cells, compared: (live: LiveDocument) => void) {
     this.#documents = documents;
     this.#cells = cells;
+    this.#compared = compared;
   }
 
   /** Compares until the signal fires; never rejects. */
@@ -34,7 +37,10 @@ export class Comparison {
   async #step(): Promise<void> {
     if (this.#names.length === 0) this.#names = this.#documents.names();
     if (this.#scopes.length === 0) this.#scopes = this.#cells.scopes();
-    for (const name of this.#names.splice(0, AT_ONCE.documents)) await this.#documents.compare(name);
+    for (const name of this.#names.splice(0, AT_ONCE.documents)) {
+      const live = await this.#documents.compare(name);
+      if (live !== undefined) this.#compared(live);
+    }
     const scopes = this.#scopes.splice(0, AT_ONCE.scopes);
     if (scopes.length > 0) await this.#cells.compare(scopes);
   }

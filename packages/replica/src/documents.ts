@@ -67,11 +67,12 @@ export class Documents {
   }
 
   /** Reads the log of a document in memory again, and brings its copy what nobody told it (R15). */
-  async compare(name: string): Promise<void> {
+  async compare(name: string): Promise<LiveDocument | undefined> {
     const live = this.#slots.get(name)?.live;
-    if (live === undefined) return;
+    if (live === undefined) return undefined;
     const rows = await this.#store.loadDocument(name);
     if (!live.dropped) live.committedElsewhere(...rows);
+    return live;
   }
 
   /** Forgets a document whose copy may differ from the log; those who watch it are told. */

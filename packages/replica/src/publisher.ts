@@ -35,7 +35,9 @@ export class Publisher {
   /** The outbox holds rows that memory does not: nothing is queued before they are read, to keep the order. */
   #overflowed = false;
   #done: number[] = [];
-  #settling = false;
+  /** Published rows that are being taken out of the outbox. */
+  #leaving = 0;
+  #wakeSettling: () => void = () => undefined;
   #sending = 0;
   #wake: () => void = () => undefined;
   #hello: Hello | undefined;
@@ -78,6 +80,13 @@ export class Publisher {
 
   /** Publishes until the signal fires; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
+    const settling = this.#settling(signal);
+    await this.#sessions(signal);
+    this.#wakeSettling();
+    await settling;
+  }
+
+  async #sessions(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const session = new AbortController();
       const either = AbortSignal.any([signal, session.signal]);
@@ -98,7 +107,8 @@ export class Publisher {
 
   /** Resolves when everything known has reached the broker, or the signal fires. */
   async drained(signal: AbortSignal): Promise<void> {
-    const isBusy = (): boolean => this.waiting > 0 || this.#overflowed || this.#settling;
+    const isBusy = (): boolean =>
+      this.waiting > 0 || this.#overflowed || this.#done.length + this.#leaving > 0;
     while (!signal.aborted && isBusy() && this.connected) await this.#time.sleep(SETTLE_MS, signal);
   }
 
@@ -204,27 +214,31 @@ export class Publisher {
     if (this.#hello !== undefined) this.#hello.lastSequence = Math.max(this.#hello.lastSequence, sequence);
   }
 
-  /** Takes published rows out of the outbox, many at a time. */
   #settle(seq: number): void {
     this.#done.push(seq);
-    if (this.#settling) return;
-    this.#settling = true;
-    void this.#settleSoon();
+    this.#wakeSettling();
   }
 
-  async #settleSoon(): Promise<void> {
-    await this.#time.sleep(SETTLE_MS);
-    while (this.#done.length > 0) {
+  /** Takes published rows out of the outbox, many at a time; what it has not come to when the signal fires stays there. */
+  async #settling(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (this.#done.length === 0)
+        await new Promise<void>((resolve) => {
+          this.#wakeSettling = resolve;
+        });
+      await this.#time.sleep(SETTLE_MS, signal);
       const done = this.#done.splice(0);
       try {
+        this.#leaving = done.length;
         await this.#store.published(done);
         for (const seq of done) this.#known.delete(seq);
       } catch {
         // Otherwise they would stay in the outbox for as long as the broker does not fail too.
         this.#done.unshift(...done);
-        await this.#time.sleep(RETRY_MS);
+        await this.#time.sleep(RETRY_MS, signal);
+      } finally {
+        this.#leaving = 0;
       }
     }
-    this.#settling = false;
   }
 }

@@ -145,12 +145,12 @@ export class Replica {
 
   /** Publishes and receives until the signal fires; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const comparing = new Comparison(this.documents, this.cells).run(this.#options.time, signal);
+    const comparison = new Comparison(this.documents, this.cells, (live) => this.#writeDue(live));
     await Promise.all([
       this.publisher.run(signal),
       this.#receiving(signal),
       this.#tidying(signal),
-      comparing,
+      comparison.run(this.#options.time, signal),
     ]);
   }
 

@@ -27,8 +27,8 @@ export function indexUpdate(name: string, bytes: Uint8Array): SegmentIndex | und
     index.operations++;
     const root = struct.parent as unknown;
     const [id, tail] = splitKey(struct.parentSub);
-    if (root === 'm') index.posts.push({ id, t: tail });
-    else if (root === 'e') index.edits.push(id);
+    if (root === 'm' && tail !== '') index.posts.push({ id, t: tail });
+    else if (root === 'e' && tail !== '') index.edits.push(id);
     else if (root === 'x') index.deletes.push(id);
   }
   return index;

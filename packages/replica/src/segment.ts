@@ -36,6 +36,7 @@ export class Segment {
   readonly #e: Y.Map<EditValue>;
   readonly #x: Y.Map<1>;
   readonly #index = new Map<string, Entry>();
+  #size = 0;
 
   constructor(doc: Y.Doc) {
     this.doc = doc;
@@ -50,9 +51,7 @@ export class Segment {
 
   /** Messages that live here, deleted ones not counted. */
   get size(): number {
-    let size = 0;
-    for (const entry of this.#index.values()) if (entry.posts.size > 0) size++;
-    return size;
+    return this.#size;
   }
 
   ids(): IterableIterator<string> {
@@ -117,6 +116,7 @@ export class Segment {
     if (entry === undefined) return false;
     for (const t of entry.posts) this.#m.delete(keyOf(id, t));
     for (const command of entry.edits) this.#e.delete(keyOf(id, command));
+    if (entry.posts.size > 0) this.#size--;
     this.#index.delete(id);
     return true;
   }
@@ -142,16 +142,20 @@ export class Segment {
 
   #note(part: keyof Entry, key: string): void {
     const [id, tail] = splitKey(key);
+    // Nobody of ours writes such a key; a peer's nonsense must not stop the readers of a channel.
+    if (tail === '') return;
     let entry = this.#index.get(id);
     if (entry === undefined) this.#index.set(id, (entry = { posts: new Set(), edits: new Set() }));
+    if (part === 'posts' && entry.posts.size === 0) this.#size++;
     entry[part].add(tail);
   }
 
   #forget(part: keyof Entry, key: string): void {
     const [id, tail] = splitKey(key);
     const entry = this.#index.get(id);
-    entry?.[part].delete(tail);
-    if (entry !== undefined && entry.posts.size + entry.edits.size === 0) this.#index.delete(id);
+    if (entry === undefined || !entry[part].delete(tail)) return;
+    if (part === 'posts' && entry.posts.size === 0) this.#size--;
+    if (entry.posts.size + entry.edits.size === 0) this.#index.delete(id);
   }
 }
 

@@ -1,6 +1,6 @@
 import cors from '@fastify/cors';
 import swagger from '@fastify/swagger';
-import { CausewayError, LIMITS, base64url } from '@causeway/protocol';
+import { CausewayError, LIMITS } from '@causeway/protocol';
 import Fastify, {
   LogController,
   type FastifyBaseLogger,
@@ -8,17 +8,17 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify';
 import type { Logger } from 'pino';
-import { randomBytes } from 'node:crypto';
 import type { Access } from '../access.ts';
 import type { Config } from '../config/read.ts';
 import type { Metrics } from '../metrics.ts';
 import { Buckets } from '../rate-limit.ts';
 import type { Identity, Tokens } from '../tokens.ts';
-import { answerProblems } from './problems.ts';
+import { answerProblems, answerUnreadable, newRequestId, sendProblem } from './problems.ts';
 import { canvasRoutes } from './rest/canvases.ts';
 import { channelRoutes } from './rest/channels.ts';
 import { messageRoutes } from './rest/messages.ts';
 import { operatorRoutes, type Readiness } from './operations.ts';
+import { isForSyncDoor } from './sync/door.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -29,6 +29,8 @@ declare module 'fastify' {
 
 /** Requests of one member: on average this many a second, and this many at once. */
 const PER_MEMBER = { perSecond: 200, burst: 2_000 } as const;
+/** A request has arrived whole by then, milliseconds. */
+const ARRIVES_WITHIN_MS = 30_000;
 
 export type HttpParts = {
   config: Config;
@@ -37,6 +39,8 @@ export type HttpParts = {
   access: Access;
   metrics: Metrics;
   readiness: () => Promise<Readiness>;
+  /** Fires when the process is about to stop: what comes after that is sent to another region. */
+  stopping: AbortSignal;
 };
 
 /** The HTTP door of a region: REST for clients under /v1, and what operators ask for. */
@@ -47,12 +51,23 @@ export async function openHttp(parts: HttpParts): Promise<FastifyInstance> {
     // Our own line names the route, never the path: paths hold slugs and, for WebSockets, tokens (R6).
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: LIMITS.requestBytes,
-    genReqId: () => base64url(randomBytes(12)),
+    genReqId: newRequestId,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: false } },
-    forceCloseConnections: true,
+    requestTimeout: ARRIVES_WITHIN_MS,
+    // What is under way when we stop is answered; who comes later gets a problem like any other.
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 300 },
+    // Any other `Upgrade` (curl offers h2c) is an ordinary request that would like to be more.
+    http: { shouldUpgradeCallback: isForSyncDoor },
+    clientErrorHandler: answerUnreadable,
+    frameworkErrors: sendProblem,
   });
   answerProblems(server);
+  server.addHook('onRequest', refuseWhen(parts.stopping));
+  server.addHook('onSend', async (_request, reply) => {
+    if (parts.stopping.aborted) void reply.header('connection', 'close');
+  });
   acceptEmptyJson(server);
   await server.register(cors, {
     origin: [...config.webOrigins],
@@ -92,6 +107,20 @@ export async function openHttp(parts: HttpParts): Promise<FastifyInstance> {
     { prefix: '/v1' },
   );
   return server;
+}
+
+/** Closes the door: answers what is under way, for `patienceMs` at most. */
+export async function closeHttp(server: FastifyInstance, patienceMs: number): Promise<void> {
+  const patience = setTimeout(() => server.server.closeAllConnections(), patienceMs);
+  await server.close();
+  clearTimeout(patience);
+}
+
+function refuseWhen(stopping: AbortSignal): () => Promise<void> {
+  return async () => {
+    if (stopping.aborted)
+      throw new CausewayError('shutting-down', 'this process is stopping; go to another region or try again');
+  };
 }
 
 function signIn(tokens: Tokens): (request: FastifyRequest) => Promise<void> {

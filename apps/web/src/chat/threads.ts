@@ -16,13 +16,8 @@ export function threadsOf(messages: readonly ShownMessage[]): Thread[] {
   return messages.map(({ id }) => threads.get(id)).filter((thread) => thread !== undefined);
 }
 
-/** Who made them may have made a ring of them: every step goes to a message not seen before. */
+/** There is no ring of them: an id is a hash of what the message answers. */
 function rootOf(message: ShownMessage, byId: ReadonlyMap<string, ShownMessage>): ShownMessage {
-  const seen = new Set([message]);
-  for (;;) {
-    const above = message.thread === undefined ? undefined : byId.get(message.thread);
-    if (above === undefined || seen.has(above)) return message;
-    seen.add(above);
-    message = above;
-  }
+  const above = message.thread === undefined ? undefined : byId.get(message.thread);
+  return above === undefined ? message : rootOf(above, byId);
 }

@@ -3,19 +3,19 @@ import { useEffect, useState, useSyncExternalStore } from 'react';
 type Observable<T> = { getSnapshot(): T; subscribe(listener: () => void): () => void };
 type Closable = { close(): void };
 
-/**
- * Opens something for as long as it is shown, and closes it after that. `key` says when another one
- * is meant.
- */
-export function useOpened<T extends Closable>(open: () => T, key: unknown): T | undefined {
-  const [opened, setOpened] = useState<{ key: unknown; value: T }>();
+/** Opens something of `owner` for as long as it is shown, and closes it after that. */
+export function useOpened<O, T extends Closable>(owner: O, open: (owner: O) => T): T | undefined {
+  const [opened, setOpened] = useState<T>();
   useEffect(() => {
-    const value = open();
-    setOpened({ key, value });
-    return () => value.close();
-    // `open` is made anew at every render; what it means is the key.
-  }, [key]);
-  return opened?.key === key ? opened?.value : undefined;
+    const value = open(owner);
+    setOpened(value);
+    return () => {
+      setOpened(undefined);
+      value.close();
+    };
+    // `open` is made anew at every render and means the same every time.
+  }, [owner]);
+  return opened;
 }
 
 const NOTHING = { getSnapshot: () => undefined, subscribe: () => () => undefined };

@@ -62,7 +62,9 @@ function RegionCard({ region: { region, ready, parts, zones }, hearing, here }: 
         <Peer key={peer.peer} {...peer} />
       ))}
       {hearing !== undefined && hearing.publishesWaiting > 0 ? (
-        <p className="warn">{counted(hearing.publishesWaiting, 'change waits', 'changes wait')} for its broker</p>
+        <p className="warn">
+          {counted(hearing.publishesWaiting, 'change waits', 'changes wait')} for its broker
+        </p>
       ) : null}
     </li>
   );
@@ -72,8 +74,7 @@ function RegionCard({ region: { region, ready, parts, zones }, hearing, here }: 
 const SILENCE_MS = 3_500;
 
 function Peer({ peer, connected, lagMs, silentMs }: PeerHearing) {
-  if (lagMs === undefined || silentMs === undefined)
-    return <p className="faint">has not heard {peer} yet</p>;
+  if (lagMs === undefined || silentMs === undefined) return <p className="faint">has not heard {peer} yet</p>;
   if (!connected || silentMs > SILENCE_MS)
     return (
       <p className="bad">

@@ -5,6 +5,7 @@ import type { Access } from '../../access.ts';
 import type { Channel, Workspace } from '../../catalog.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Replica } from '@causeway/replica';
+import { asCausewayError } from '../problems.ts';
 
 export type RestParts = { access: Access; metrics: Metrics };
 
@@ -15,12 +16,7 @@ export type Repeatable = { nonce?: string; id?: string; v?: number };
 
 /** Resolves the workspace of a route for the member who asks. */
 export function sceneOf({ access }: RestParts, request: FastifyRequest, slugOrId: string): Scene {
-  const workspace = access.catalog.workspace(slugOrId);
-  return {
-    workspace,
-    replica: access.replicaFor(request.identity, workspace),
-    member: request.identity.member,
-  };
+  return { ...access.workspace(request.identity, slugOrId), member: request.identity.member };
 }
 
 export function channelOf({ access }: RestParts, scene: Scene, slugOrId: string): Channel {
@@ -61,8 +57,7 @@ export async function execute(
     parts.metrics.command(command.kind, 'ok', performance.now() - started);
     return ack;
   } catch (error) {
-    const code = error instanceof CausewayError ? error.code : 'internal';
-    parts.metrics.command(command.kind, code, performance.now() - started);
+    parts.metrics.command(command.kind, asCausewayError(error).code, performance.now() - started);
     throw error;
   }
 }

@@ -27,6 +27,8 @@ const PageQuery = Type.Object(
   { cursor: Type.Optional(Type.String()), limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,3}$' })) },
   { additionalProperties: false },
 );
+/** The place of the last message of a page: its `t` and its id. */
+const CURSOR = /^(?<t>[0-9a-z]{11}\.[0-9a-z]{1,11})~(?<id>[A-Za-z0-9_-]{22})$/;
 const PAGE = { default: 50, most: 200 } as const;
 
 /** Post, read, edit, delete and react. */
@@ -125,11 +127,11 @@ function placeOf(scene: Scene, channel: Channel, message: string) {
   return { workspace: scene.workspace.id, channel: channel.id, member: scene.member, message };
 }
 
-/** The cursor of a page is the place of its last message; clients treat it as opaque. */
+/** Clients treat a cursor as opaque. */
 function cursorOf(cursor: string | undefined): Before | undefined {
   if (cursor === undefined) return undefined;
-  const [t, id, ...rest] = cursor.split('~');
-  if (t === undefined || t === '' || id === undefined || rest.length > 0)
+  const { t, id } = CURSOR.exec(cursor)?.groups ?? {};
+  if (t === undefined || id === undefined)
     throw new CausewayError('invalid-request', 'the cursor is not one that a page gave; start without one');
   return { t, id };
 }

@@ -1,6 +1,5 @@
 import {
   CausewayError,
-  ERRORS,
   LIMITS,
   canvasName,
   canvasesScope,
@@ -15,19 +14,31 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { Access } from '../../access.ts';
 import type { Metrics } from '../../metrics.ts';
-import type { Tokens } from '../../tokens.ts';
+import type { Identity, Tokens } from '../../tokens.ts';
 import { asCausewayError } from '../problems.ts';
-import { AwarenessRoom } from './awareness.ts';
+import { AwarenessRooms } from './awareness.ts';
+import { closeWith } from './closing.ts';
 import { SyncSession } from './session.ts';
 
 const PATH = '/v1/sync/';
-/** Open sockets of one process. */
+/** Open sockets of one process, and those of one member among them. */
 const SOCKETS = 20_000;
+const SOCKETS_PER_MEMBER = 2_000;
 /** Time for the sign-in and the load of a document before the socket is given up, milliseconds. */
 const OPENING_MS = 10_000;
+/** Time for the other end to answer a close, milliseconds; less for those who were never let in. */
+const CLOSING_MS = 10_000;
+const REFUSING_MS = 2_000;
+const STOPPING_MS = 1_000;
+/** See `SyncSession.beat`. */
+const BEAT_MS = 10_000;
 
 type Parts = { tokens: Tokens; access: Access; metrics: Metrics };
-type Opening = { replica: Replica; document: string; name: Name; member: string };
+type Opening = { replica: Replica; document: string; name: Name; identity: Identity };
+
+/** Whether a request is for this door; every other one is answered as plain HTTP, whatever it wants to become. */
+export const isForSyncDoor = ({ url = '', headers }: IncomingMessage): boolean =>
+  url.startsWith(PATH) && headers.upgrade?.toLowerCase() === 'websocket';
 
 /**
  * `/v1/sync/<document>?token=…`: any Yjs app with the stock y-websocket provider. Browsers hide
@@ -37,27 +48,36 @@ export class SyncDoor {
   readonly #parts: Parts;
   readonly #sockets: WebSocketServer;
   readonly #sessions = new Set<SyncSession>();
-  readonly #rooms = new Map<string, AwarenessRoom>();
+  readonly #perMember = new Map<string, number>();
+  readonly #rooms = new AwarenessRooms();
+  readonly #beat: NodeJS.Timeout;
+  #isClosing = false;
 
   constructor(server: Server, parts: Parts) {
     this.#parts = parts;
-    this.#sockets = new WebSocketServer({
+    const options = {
       noServer: true,
       // Twice the bound that we answer with a code of our own; ws cuts off what is larger still.
       maxPayload: 2 * LIMITS.frameBytes,
       perMessageDeflate: false,
-    });
+      // The types of ws do not know this one yet.
+      closeTimeout: CLOSING_MS,
+    };
+    this.#sockets = new WebSocketServer(options);
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    this.#beat = setInterval(() => {
+      for (const session of this.#sessions) session.beat(Date.now());
+    }, BEAT_MS);
   }
 
   /** Tells every client to go to another region, and waits until they have. */
   async close(): Promise<void> {
-    for (const session of this.#sessions)
-      session.fail(new CausewayError('shutting-down', 'this process is stopping; connect again'));
-    for (const socket of this.#sockets.clients) socket.once('error', () => undefined);
+    this.#isClosing = true;
+    clearInterval(this.#beat);
+    for (const session of this.#sessions) session.fail(shuttingDown());
     const patience = setTimeout(() => {
       for (const socket of this.#sockets.clients) socket.terminate();
-    }, 1_000);
+    }, STOPPING_MS);
     await new Promise<void>((resolve) => this.#sockets.close(() => resolve()));
     clearTimeout(patience);
   }
@@ -65,71 +85,96 @@ export class SyncDoor {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => undefined);
     const url = URL.parse(request.url ?? '', 'http://region');
-    if (url === null || !url.pathname.startsWith(PATH)) {
-      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-      return;
-    }
+    if (url === null) return void socket.destroy();
     this.#sockets.handleUpgrade(request, socket, head, (client) => void this.#accept(client, url));
   }
 
+  /** Never rejects. */
   async #accept(socket: WebSocket, url: URL): Promise<void> {
-    this.#parts.metrics.socketOpened();
+    // From the first moment: a socket that closes hands over even while it is paused what it held, and
+    // ws reports a bad frame in it as an error event, which without a listener ends the process.
+    socket.on('error', () => undefined);
     // Frames that come during the sign-in wait in the socket.
     socket.pause();
-    const patience = setTimeout(() => socket.terminate(), OPENING_MS);
+    this.#parts.metrics.socketOpened();
+    socket.once('close', () => this.#parts.metrics.socketClosed());
+    let session: SyncSession | undefined;
+    const fail = (cause: unknown): void => {
+      if (session === undefined) this.#refuse(socket, cause);
+      else session.fail(cause);
+    };
+    const patience = setTimeout(
+      () => fail(new CausewayError('not-ready', 'the document did not open in time; try again')),
+      OPENING_MS,
+    );
     try {
-      if (this.#sockets.clients.size > SOCKETS)
-        throw new CausewayError('not-ready', 'too many connections; try again or go to another region');
       const opening = await this.#signIn(url);
-      if (socket.readyState !== socket.OPEN) return this.#parts.metrics.socketClosed();
-      const session = this.#session(socket, opening, url.searchParams.get('cells') === '1');
+      if (this.#isClosing) throw shuttingDown();
+      if (socket.readyState !== socket.OPEN) return;
+      session = this.#session(socket, opening, url.searchParams.get('cells') === '1');
       await session.open();
-      socket.resume();
-    } catch (cause) {
-      const error = asCausewayError(cause);
-      socket.on('error', () => undefined);
-      socket.resume();
-      socket.close(ERRORS[error.code].close, error.message.slice(0, 120));
-      this.#parts.metrics.socketClosed(error.code);
+    } catch (error) {
+      fail(error);
     } finally {
       clearTimeout(patience);
+      socket.resume();
     }
   }
 
-  async #signIn(url: URL): Promise<Opening> {
-    const identity = await this.#parts.tokens.verify(url.searchParams.get('token') ?? undefined);
-    const { workspace, name } = this.#parts.access.catalog.document(decode(url.pathname.slice(PATH.length)));
-    const replica = this.#parts.access.replicaFor(identity, workspace);
-    const document = await mustExist(replica, name);
-    return { replica, document, name, member: identity.member };
+  #refuse(socket: WebSocket, cause: unknown): void {
+    if (socket.readyState !== socket.OPEN) return;
+    const error = asCausewayError(cause);
+    this.#parts.metrics.socketClosedBy(error.code);
+    closeWith(socket, error);
+    const patience = setTimeout(() => socket.terminate(), REFUSING_MS);
+    socket.once('close', () => clearTimeout(patience));
   }
 
-  #session(socket: WebSocket, { replica, document, name, member }: Opening, withCells: boolean): SyncSession {
-    const room = name.kind === 'canvas' ? this.#room(document) : undefined;
+  async #signIn(url: URL): Promise<Opening> {
+    if (this.#sockets.clients.size > SOCKETS)
+      throw new CausewayError('not-ready', 'too many connections; try again or go to another region');
+    const { tokens, access } = this.#parts;
+    const identity = await tokens.verify(url.searchParams.get('token') ?? undefined);
+    if ((this.#perMember.get(keyOf(identity)) ?? 0) >= SOCKETS_PER_MEMBER)
+      throw new CausewayError('rate-limited', `one member opens at most ${SOCKETS_PER_MEMBER} documents`);
+    const { replica, name } = access.document(identity, decode(url.pathname.slice(PATH.length)));
+    return { replica, document: await mustExist(replica, name), name, identity };
+  }
+
+  #session(socket: WebSocket, opening: Opening, withCells: boolean): SyncSession {
+    const { replica, document, name, identity } = opening;
     const session = new SyncSession({
       socket,
       replica,
       document,
       name,
-      member,
+      member: identity.member,
+      expires: identity.expires,
       withCells,
-      room,
+      rooms: this.#rooms,
       closed: (code) => {
         this.#sessions.delete(session);
-        this.#parts.metrics.socketClosed(code);
-        if (room?.empty === true) this.#rooms.delete(document);
+        this.#count(identity, -1);
+        if (code !== undefined) this.#parts.metrics.socketClosedBy(code);
       },
     });
     this.#sessions.add(session);
+    this.#count(identity, 1);
     return session;
   }
 
-  #room(document: string): AwarenessRoom {
-    let room = this.#rooms.get(document);
-    if (room === undefined) this.#rooms.set(document, (room = new AwarenessRoom()));
-    return room;
+  #count(identity: Identity, change: 1 | -1): void {
+    const key = keyOf(identity);
+    const count = (this.#perMember.get(key) ?? 0) + change;
+    if (count === 0) this.#perMember.delete(key);
+    else this.#perMember.set(key, count);
   }
 }
+
+const shuttingDown = (): CausewayError =>
+  new CausewayError('shutting-down', 'this process is stopping; connect again');
+
+const keyOf = ({ workspace, member }: Identity): string => `${workspace}/${member}`;
 
 /** A document is served when somebody created it: otherwise any name would make one. */
 async function mustExist(replica: Replica, name: Name): Promise<string> {

@@ -1,9 +1,10 @@
-import { CausewayError, ERRORS, LIMITS, channelScope, messageScope, type Name } from '@causeway/protocol';
+import { CausewayError, LIMITS, channelScope, messageScope, type Name } from '@causeway/protocol';
 import type { Reader, Replica } from '@causeway/replica';
 import type { WebSocket } from 'ws';
 import { Bucket } from '../../rate-limit.ts';
 import { asCausewayError } from '../problems.ts';
-import type { AwarenessPeer, AwarenessRoom } from './awareness.ts';
+import { NOBODY, type AwarenessPeer, type AwarenessRoom, type AwarenessRooms } from './awareness.ts';
+import { closeWith } from './closing.ts';
 import {
   awarenessFrame,
   cellsFrame,
@@ -15,13 +16,20 @@ import {
   type Frame,
 } from './frames.ts';
 
-/** Bytes that may wait in one socket; a reader that falls further behind reconnects and catches up by difference. */
+/**
+ * Bytes that may wait in one socket besides the answer under way; a reader that falls further
+ * behind reconnects and catches up by difference.
+ */
 const BACKLOG_BYTES = 1024 * 1024;
 /** What one socket may send: frames and bytes, on average a second and at once. */
 const FRAMES = { perSecond: 2_000, burst: 40_000 } as const;
 const BYTES = { perSecond: 2 * 1024 * 1024, burst: 32 * 1024 * 1024 } as const;
 /** Frames taken from a socket whose writes are not committed yet; beyond it we stop reading it. */
 const UNCOMMITTED = 256;
+/** Differences that a socket may have asked for and not got; each can be as large as the document. */
+const ASKED = 8;
+/** Beats without a sign of life after which a client is given up. */
+const SILENT_BEATS = 2;
 
 export type SessionParts = {
   socket: WebSocket;
@@ -30,9 +38,12 @@ export type SessionParts = {
   document: string;
   name: Name;
   member: string;
+  /** When the token expires, milliseconds since 1970. */
+  expires: number;
   /** Send the cells of a segment's messages too. */
   withCells: boolean;
-  room: AwarenessRoom | undefined;
+  /** Where canvases show who is there. */
+  rooms: AwarenessRooms;
   closed(code: string | undefined): void;
 };
 
@@ -45,34 +56,43 @@ export class SyncSession implements AwarenessPeer {
   readonly #parts: SessionParts;
   readonly #frames = new Bucket(FRAMES.perSecond, FRAMES.burst, Date.now());
   readonly #bytes = new Bucket(BYTES.perSecond, BYTES.burst, Date.now());
+  readonly #asked: Uint8Array[] = [];
+  #answering = false;
+  /** Bytes of the answer that is on its way out. */
+  #owed = 0;
   #reader: Reader | undefined;
+  #room: AwarenessRoom | undefined;
   #unsubscribe: () => void = () => undefined;
   #closedWith: string | undefined;
   #closed = false;
   #uncommitted = 0;
+  #silentBeats = 0;
+  #isTold = false;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
     const { socket } = parts;
     socket.on('message', (data: Buffer, isBinary: boolean) => this.#receive(data, isBinary));
+    socket.on('pong', () => (this.#silentBeats = 0));
     socket.on('close', () => this.#ended());
-    // ws has closed the socket with the right code by itself (1009 for an oversized frame).
-    socket.on('error', () => undefined);
   }
 
+  get member(): string {
+    return this.#parts.member;
+  }
+
+  /** Never rejects: a session that cannot be opened is closed with the reason. */
   async open(): Promise<void> {
-    const { replica, document, room } = this.#parts;
+    const { replica, document } = this.#parts;
     try {
       const reader = await replica.join(document, {
         update: (bytes) => this.#write(updateFrame(bytes)),
         dropped: () => this.fail(new CausewayError('not-committed', 'a write failed; reconnect to continue')),
       });
-      if (this.#closed) return reader.close();
+      if (this.#isOver) return reader.close();
       this.#reader = reader;
-      // A canvas takes what the client has and we lack; a segment takes nothing.
-      if (this.#writable) this.#write(step1Frame((await reader.read()).stateVector));
-      await this.#sendCells();
-      room?.join(this);
+      if (this.#isWritable) await this.#openCanvas(reader);
+      else await this.#sendCells();
     } catch (error) {
       this.fail(error);
     }
@@ -83,20 +103,52 @@ export class SyncSession implements AwarenessPeer {
     this.#write(awarenessFrame(payload));
   }
 
-  /** Closes with the code of the error; what the client should do next is in the code's range. */
+  /** Closes with the code of the error, and lets go of the document at once. */
   fail(cause: unknown): void {
-    if (this.#closed || this.#closedWith !== undefined) return;
+    if (this.#isOver) return;
     const error = asCausewayError(cause);
     this.#closedWith = error.code;
-    this.#parts.socket.close(ERRORS[error.code].close, error.message.slice(0, 120));
+    this.#letGo();
+    closeWith(this.#parts.socket, error);
   }
 
-  get #writable(): boolean {
+  /**
+   * To be called every ten seconds or so. Ends what an expired token opened, and clients that
+   * vanished without a word. The stock provider reconnects after 30 s without a message, and pings
+   * are none to it: whom we had nothing to say is sent a frame that says nothing.
+   */
+  beat(now: number): void {
+    const { socket, expires } = this.#parts;
+    if (this.#isOver) return;
+    if (now >= expires) return this.fail(new CausewayError('unauthorized', 'the token has expired'));
+    // Nothing is heard of a socket that we do not read.
+    if (socket.isPaused) this.#silentBeats = 0;
+    if (this.#silentBeats++ >= SILENT_BEATS) return socket.terminate();
+    socket.ping();
+    if (!this.#isTold) this.send(NOBODY);
+    this.#isTold = false;
+  }
+
+  get #isWritable(): boolean {
     return this.#parts.name.kind === 'canvas';
   }
 
+  get #isOver(): boolean {
+    return this.#closed || this.#closedWith !== undefined;
+  }
+
+  /** A canvas takes what the client has and we lack; a segment takes nothing. */
+  async #openCanvas(reader: Reader): Promise<void> {
+    const { stateVector } = await reader.read();
+    if (this.#isOver) return;
+    this.#write(step1Frame(stateVector));
+    this.#room = this.#parts.rooms.join(this.#parts.document, this);
+  }
+
   #receive(data: Buffer, isBinary: boolean): void {
-    if (this.#closedWith !== undefined) return;
+    // Frames that a socket still held when it closed come even though it is paused.
+    if (this.#isOver || this.#reader === undefined) return;
+    this.#silentBeats = 0;
     const now = Date.now();
     if (!isBinary) return this.fail(new CausewayError('malformed-frame', 'frames of this door are binary'));
     if (data.length > LIMITS.frameBytes)
@@ -117,13 +169,13 @@ export class SyncSession implements AwarenessPeer {
   #act(frame: Frame): void {
     switch (frame.kind) {
       case 'step1':
-        void this.#answer(frame.stateVector);
+        this.#ask(frame.stateVector);
         break;
       case 'update':
         void this.#take(frame.bytes);
         break;
       case 'awareness':
-        if (this.#parts.room?.announce(this, frame.payload) === false)
+        if (this.#room?.announce(this, frame.payload) === false)
           this.fail(new CausewayError('malformed-frame', 'the awareness message is malformed or too large'));
         break;
       case 'query-awareness':
@@ -132,9 +184,22 @@ export class SyncSession implements AwarenessPeer {
     }
   }
 
-  async #answer(stateVector: Uint8Array): Promise<void> {
+  #ask(stateVector: Uint8Array): void {
+    if (this.#asked.length >= ASKED)
+      return this.fail(new CausewayError('rate-limited', 'wait for the answer before you ask again'));
+    this.#asked.push(stateVector);
+    if (!this.#answering) void this.#answer();
+  }
+
+  /** One difference after another, the next when the last has left: a frame of three bytes asks for megabytes. */
+  async #answer(): Promise<void> {
+    this.#answering = true;
     try {
-      this.#write(step2Frame((await this.#reader!.read(stateVector)).difference));
+      for (let asked = this.#asked.shift(); asked !== undefined; asked = this.#asked.shift()) {
+        const { difference } = await this.#reader!.read(asked);
+        await this.#writeWhole(step2Frame(difference));
+        if (this.#isOver) return;
+      }
     } catch (error) {
       // Yjs throws on bytes that are no state vector; a failed commit is already one of ours.
       this.fail(
@@ -142,12 +207,14 @@ export class SyncSession implements AwarenessPeer {
           ? error
           : new CausewayError('malformed-frame', 'this is no state vector'),
       );
+    } finally {
+      this.#answering = false;
     }
   }
 
   async #take(bytes: Uint8Array): Promise<void> {
     if (isEmpty(bytes)) return;
-    if (!this.#writable) {
+    if (!this.#isWritable) {
       const why = 'messages are written by commands: POST /v1/workspaces/…/messages';
       this.#write(deniedFrame(why));
       return this.fail(new CausewayError('read-only', why));
@@ -173,24 +240,43 @@ export class SyncSession implements AwarenessPeer {
     );
     const live = await replica.documents.open(document);
     const messages = [...live.segment!.ids()].map((id) => messageScope(name.workspace, name.channel, id));
-    this.#write(cellsFrame(await replica.loadCells([channel, ...messages])));
+    void this.#writeWhole(cellsFrame(await replica.loadCells([channel, ...messages])));
   }
 
   #write(data: Uint8Array): void {
     const { socket } = this.#parts;
-    if (this.#closed || this.#closedWith !== undefined) return;
-    if (socket.bufferedAmount > BACKLOG_BYTES)
+    if (this.#isOver) return;
+    if (socket.bufferedAmount - this.#owed > BACKLOG_BYTES)
       return this.fail(new CausewayError('too-slow', 'the reader fell behind; reconnect to catch up'));
+    this.#isTold = true;
     socket.send(data);
+  }
+
+  /**
+   * Something of any size that the client asked for; resolves when it has left. It does not count
+   * as backlog: a reader on a thin line could otherwise never open a large document that others edit.
+   */
+  async #writeWhole(data: Uint8Array): Promise<void> {
+    if (this.#isOver) return;
+    this.#isTold = true;
+    this.#owed += data.length;
+    await new Promise<void>((resolve) => this.#parts.socket.send(data, () => resolve()));
+    this.#owed -= data.length;
   }
 
   #ended(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#letGo();
+    this.#parts.closed(this.#closedWith);
+  }
+
+  #letGo(): void {
     this.#reader?.close();
     this.#unsubscribe();
-    this.#parts.room?.leave(this);
-    this.#parts.closed(this.#closedWith);
+    this.#asked.length = 0;
+    if (this.#room !== undefined) this.#parts.rooms.leave(this.#parts.document, this);
+    this.#room = undefined;
   }
 }
 
