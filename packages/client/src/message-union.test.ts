@@ -32,6 +32,12 @@ function setUp() {
   return { union, follow, bodies, changes: () => changes };
 }
 
+const cell = (emoji: string, member: string, v: number, value: boolean) => ({
+  key: `${emoji}|${member}`,
+  v: orderOf(v, 'id'),
+  value,
+});
+
 const post = (body: string) => ({ a: 'ada', b: body, o: 'us-east' });
 
 test('messages of segments and pages stand in the order of their time', () => {
@@ -84,11 +90,6 @@ test('a message that did not change stays the same object', () => {
 
 test('R4 reactions follow the law of cells, also over what a page said', () => {
   const { union } = setUp();
-  const cell = (emoji: string, member: string, v: number, value: boolean) => ({
-    key: `${emoji}|${member}`,
-    v: orderOf(v, 'id'),
-    value,
-  });
   union.addPage([page('a', T[0]!, { reactions: { '👍': ['ada', 'ben'] } })]);
   expect(union.messages[0]?.reactions).toEqual({ '👍': ['ada', 'ben'] });
   union.addCells('a', [cell('👍', 'ada', 5, false), cell('a|b', 'ada', 5, true)]);

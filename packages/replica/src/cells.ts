@@ -11,14 +11,7 @@ export function wins(
   b: { v: string; value: unknown } | undefined,
 ): boolean {
   if (b === undefined || a.v > b.v) return true;
-  return a.v === b.v && isAbove(canonical(a.value), canonical(b.value));
-}
-
-/** By UTF-8 bytes, as databases compare; UTF-16 units order what is above U+FFFF differently. */
-function isAbove(a: string, b: string): boolean {
-  const [left, right] = [a, b].map((text) => new TextEncoder().encode(text)) as [Uint8Array, Uint8Array];
-  const at = left.findIndex((byte, at) => byte !== right[at]);
-  return at >= 0 && (at >= right.length || left[at]! > right[at]!);
+  return a.v === b.v && compareText(canonical(a.value), canonical(b.value)) > 0;
 }
 
 export function mergeCell(into: Map<string, Held>, cell: Held): void {

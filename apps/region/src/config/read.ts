@@ -58,11 +58,26 @@ function databaseOf(text: string): string {
 /** Credentials may stand in the URL; the manifest's apply where they do not. */
 function natsOf(text: string, given: Nats): Nats {
   const url = URL.parse(text);
-  if (url === null || !['nats:', 'tls:'].includes(url.protocol) || url.hostname === '')
+  const user = decoded(url?.username);
+  const password = decoded(url?.password);
+  if (
+    url === null ||
+    !['nats:', 'tls:'].includes(url.protocol) ||
+    user === undefined ||
+    password === undefined
+  )
     throw new Error('NATS_URL is not valid; it looks like nats://user:password@host:4222');
   return {
     url: `${url.protocol}//${url.host}`,
-    user: url.username === '' ? given.user : decodeURIComponent(url.username),
-    password: url.password === '' ? given.password : decodeURIComponent(url.password),
+    user: user === '' ? given.user : user,
+    password: password === '' ? given.password : password,
   };
+}
+
+function decoded(text = ''): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }

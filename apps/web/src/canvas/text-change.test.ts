@@ -27,6 +27,11 @@ test('a change makes of the text before the text after', () => {
       }
 });
 
+test('a character of two units is never taken apart', () => {
+  expect(changeBetween('a😀b', 'a😁b', 3)).toEqual({ index: 1, remove: 2, insert: '😁' });
+  expect(changeBetween('😀', '🤀', 2)).toEqual({ index: 0, remove: 2, insert: '🤀' });
+});
+
 test('a caret keeps its place when others write before it, and stays put when they write after it', () => {
   expect(movedBy({ index: 0, remove: 0, insert: 'abc' }, 5)).toBe(8);
   expect(movedBy({ index: 6, remove: 0, insert: 'abc' }, 5)).toBe(5);

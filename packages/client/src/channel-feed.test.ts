@@ -1,0 +1,191 @@
+import { commandId, type Message } from '@causeway/protocol';
+import { timeOfPost } from '@causeway/replica';
+import * as encoding from 'lib0/encoding';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { ChannelFeed } from './channel-feed.ts';
+import { ClientClock } from './client-clock.ts';
+import { CommandMaker } from './command-maker.ts';
+import { FakeRegion, webSocketOf } from './fake-region.ts';
+import { Outbox } from './outbox.ts';
+import { RegionApi } from './region-api.ts';
+
+const TOKEN = 'secret-token';
+
+let region: FakeRegion;
+let outbox: Outbox;
+let feed: ChannelFeed;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  region = new FakeRegion();
+});
+
+afterEach(() => {
+  feed.close();
+  outbox.close();
+  vi.useRealTimers();
+});
+
+/** Lets everything run that needs no time. */
+const settle = () => vi.advanceTimersByTimeAsync(0);
+
+async function open(): Promise<void> {
+  const clock = new ClientClock(() => 2_000_000);
+  const api = new RegionApi({ url: 'http://region', token: TOKEN, fetch: region.fetch });
+  outbox = new Outbox({
+    send: () => new Promise(() => undefined),
+    acknowledged: () => undefined,
+    random: () => 1,
+    now: () => clock.now(),
+  });
+  feed = new ChannelFeed({
+    url: 'http://region',
+    token: TOKEN,
+    workspace: 'acme',
+    channel: { id: 'general', slug: 'general' },
+    api,
+    outbox,
+    clock,
+    random: () => 1,
+    webSocket: webSocketOf(region),
+    closed: () => undefined,
+  });
+  await settle();
+}
+
+const bodies = () => feed.getSnapshot().messages.map(({ body }) => body);
+const names = () => region.sockets.filter(({ readyState }) => readyState < 3).map(({ name }) => name);
+const segment = (number: number) => `acme/segment/general/${number}`;
+
+const older = (count: number): Message[] =>
+  Array.from({ length: count }, (_, at) => ({
+    id: `old${at}`,
+    author: 'ben',
+    body: `old${at}`,
+    t: timeOfPost(900_000_000 - at, 1),
+    at: 1,
+    region: 'eu-west',
+  }));
+
+test('it follows the newest segment, and as many below as it needs', async () => {
+  for (const number of [1, 2, 3, 4]) region.post(number, `m${number}`);
+  await open();
+  expect(names()).toEqual([segment(4), segment(3), segment(2)]);
+  expect(feed.getSnapshot()).toMatchObject({ connection: 'live', older: 'none' });
+  expect(bodies()).toEqual(['m2', 'm3', 'm4']);
+  region.post(4, 'new');
+  expect(bodies()).toEqual(['m2', 'm3', 'm4', 'new']);
+});
+
+test('it goes up with the channel, and what it leaves stays on screen', async () => {
+  for (const number of [1, 2, 3]) region.post(number, `m${number}`);
+  await open();
+  region.post(4, 'm4');
+  region.set('top|us-east', '1', 4);
+  await settle();
+  expect(names()).toEqual([segment(3), segment(2), segment(4)]);
+  expect(bodies()).toEqual(['m1', 'm2', 'm3', 'm4']);
+});
+
+test('older messages come by pages, until there are some that were not there', async () => {
+  region.post(1, 'new');
+  region.history = older(120);
+  await open();
+  expect(feed.getSnapshot()).toMatchObject({ older: 'more' });
+  expect(bodies()).toHaveLength(51);
+  await feed.loadOlder();
+  expect(bodies()).toHaveLength(101);
+  await feed.loadOlder();
+  expect(feed.getSnapshot().older).toBe('none');
+  expect(bodies()).toHaveLength(121);
+});
+
+test('a page that cannot be read is said, and can be asked for again', async () => {
+  region.post(1, 'new');
+  region.history = older(60);
+  await open();
+  region.refusals.push(Response.json({ code: 'not-ready' }, { status: 503 }));
+  await feed.loadOlder();
+  expect(feed.getSnapshot()).toMatchObject({ older: 'more', error: { code: 'not-ready' } });
+  await feed.loadOlder();
+  expect(feed.getSnapshot()).toMatchObject({ older: 'none' });
+  expect(feed.getSnapshot()).not.toHaveProperty('error');
+});
+
+test('a region that is not there yet is asked again', async () => {
+  region.post(1, 'a');
+  region.refusals.push(Response.error(), Response.error());
+  await open();
+  expect(feed.getSnapshot()).toMatchObject({ connection: 'reconnecting', error: { code: 'not-ready' } });
+  await vi.advanceTimersByTimeAsync(250);
+  expect(feed.getSnapshot()).toMatchObject({ connection: 'live' });
+  expect(bodies()).toEqual(['a']);
+});
+
+test('an acknowledged post stands in sight once, before and after it comes back', async () => {
+  region.post(1, 'a');
+  await open();
+  const clock = new ClientClock(() => 1);
+  const make = new CommandMaker({
+    workspace: 'acme',
+    member: 'ada',
+    clock,
+    randomBytes: (count) => new Uint8Array(count),
+  });
+  const command = make.post('general', 'mine');
+  const client = region.segment(1).doc.clientID;
+  const token = [{ document: segment(1), client, clock: 2 }];
+  feed.acknowledged(command, { id: commandId(command), level: 'region', token, clock: 1 });
+  expect(bodies()).toEqual(['a', 'mine']);
+  region.post(1, commandId(command));
+  expect(bodies()).toEqual(['a', commandId(command)]);
+  region.segment(1).delete(commandId(command));
+  expect(bodies()).toEqual(['a']);
+});
+
+test('a connection that breaks comes back by itself, one that is refused does not', async () => {
+  region.post(1, 'a');
+  await open();
+  region.sockets[0]!.close(1006);
+  expect(feed.getSnapshot()).toMatchObject({ connection: 'reconnecting' });
+  region.post(1, 'b');
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(feed.getSnapshot()).toMatchObject({ connection: 'live' });
+  expect(bodies()).toEqual(['a', 'b']);
+  region.sockets[1]!.close(4210, 'the token has expired');
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(feed.getSnapshot()).toMatchObject({
+    connection: 'stopped',
+    error: { code: 'unauthorized', message: 'the token has expired' },
+  });
+  expect(region.sockets).toHaveLength(2);
+});
+
+test('a quiet connection is kept: the stock provider would give it up after 30 s', async () => {
+  region.post(1, 'a');
+  await open();
+  await vi.advanceTimersByTimeAsync(120_000);
+  expect(region.sockets).toHaveLength(1);
+});
+
+test('a denial does not bring the token into the log', async () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+  region.post(1, 'a');
+  await open();
+  const denied = encoding.createEncoder();
+  encoding.writeVarUint(denied, 2);
+  encoding.writeVarUint(denied, 0);
+  encoding.writeVarString(denied, 'no');
+  region.sockets[0]!.say(encoding.toUint8Array(denied));
+  expect(warn).not.toHaveBeenCalled();
+  warn.mockRestore();
+});
+
+test('closed, it leaves no socket and no timer', async () => {
+  region.post(1, 'a');
+  await open();
+  feed.close();
+  await settle();
+  expect(names()).toEqual([]);
+  expect(vi.getTimerCount()).toBe(0);
+});
