@@ -32,18 +32,19 @@ const KEYS = await Promise.all(
   })),
 );
 
+const workspace = (id: string, zone: string): Manifest['workspaces'][number] => ({
+  id: `${id}-id`,
+  slug: id,
+  name: 'Acme',
+  zone,
+  home: 'us-east',
+  channels: [{ id: 'general-id', slug: 'general' }],
+});
+
 /** us-east is in the zone `global`, eu-west in `eu`; acme is kept in the one, acme-eu in the other. */
 export async function manifestForTests(): Promise<Manifest> {
   const nats = { url: 'nats://127.0.0.1:4222', user: 'u', password: 'p' };
   const zones: Record<string, string> = { 'us-east': 'global', 'eu-west': 'eu' };
-  const workspace = (id: string, zone: string) => ({
-    id: `${id}-id`,
-    slug: id,
-    name: 'Acme',
-    zone,
-    home: 'us-east',
-    channels: [{ id: 'general-id', slug: 'general' }],
-  });
   return {
     region: 'us-east',
     listen: { host: '127.0.0.1', port: 0 },

@@ -1,10 +1,13 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';
+import { BrokenPage } from './broken-page.tsx';
 import './style.css';
 
 createRoot(document.querySelector('#root')!).render(
   <StrictMode>
-    <App />
+    <BrokenPage>
+      <App />
+    </BrokenPage>
   </StrictMode>,
 );

@@ -17,7 +17,13 @@ export function ThreadView({ thread: { root, replies }, actions, follows }: Prop
   const hidden = showsAll ? 0 : Math.max(0, replies.length - NEWEST);
   return (
     <div className="thread">
-      <MessageItem message={root} actions={actions} follows={follows} reply={() => setReplying(true)} />
+      {root.thread === undefined ? null : <p className="orphan">reply to an earlier message</p>}
+      <MessageItem
+        message={root}
+        actions={actions}
+        follows={follows && root.thread === undefined}
+        reply={() => setReplying(true)}
+      />
       {replies.length === 0 && !isReplying ? null : (
         <div className="replies" aria-label={counted(replies.length, 'reply', 'replies')}>
           {hidden === 0 ? null : (

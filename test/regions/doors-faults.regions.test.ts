@@ -1,0 +1,210 @@
+import { findBasePort, startWorld, type World } from '@causeway/local';
+import { ERRORS, type Ack, type Problem } from '@causeway/protocol';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import * as encoding from 'lib0/encoding';
+import * as Y from 'yjs';
+import { HonestPair, createCanvas } from './door-pair.ts';
+import { RawSocket } from './door-socket.ts';
+import { openDocument } from './documents.ts';
+import { Speaker, eventually } from './speaker.ts';
+
+const REGIONS = ['us-east', 'eu-west'] as const;
+
+let home: string;
+let world: World;
+let east: string;
+let west: string;
+let token: string;
+let ada: Speaker;
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'causeway-doors-faults-'));
+  world = await startWorld({
+    home,
+    basePort: await findBasePort(),
+    regions: REGIONS,
+    delays: () => 2,
+    supervise: false,
+  });
+  [east, west] = REGIONS.map((region) => world.regions[region]!.url) as [string, string];
+  token = await world.token('ada');
+  ada = new Speaker(east, token);
+});
+
+afterAll(async () => {
+  await world?.stop();
+  await rm(home, { recursive: true, force: true });
+});
+
+const readiness = async (url: string): Promise<number> => (await fetch(`${url}/readyz`)).status;
+
+const bodiesIn = async (url: string): Promise<string[]> =>
+  (await new Speaker(url, token).everything()).map(({ body }) => body);
+
+describe('the doors while something is broken', () => {
+  it('R10 paused readers of 20 MB cost the server no memory to speak of, and are closed with too-slow (PAINS 26)', async () => {
+    const pair = await HonestPair.open([east, west], token);
+    const document = await createCanvas(east, token);
+    const paused = Array.from({ length: 20 }, () => new RawSocket(east, document, token));
+    await Promise.all(paused.map((reader) => reader.isIn()));
+    for (const { socket } of paused) socket.pause();
+    const before = await memoryOf('us-east');
+    let most = 0;
+    const writer = new RawSocket(east, document, token);
+    await writer.isIn();
+    const updates = updatesOf(20 * 1024 * 1024, 128 * 1024);
+    for (const [at, update] of updates.entries()) {
+      writer.send(update);
+      if (at % 20 !== 0) continue;
+      await pair.converge();
+      most = Math.max(most, await memoryOf('us-east'));
+    }
+    await eventually(
+      'all of them closed',
+      async () =>
+        /closes_total\{code="too-slow"[^}]*\} (\d+)/.exec(await (await fetch(`${east}/metrics`)).text())?.[1],
+      (count) => count === '20',
+    );
+    for (const { socket } of paused) socket.resume();
+    const codes = (await Promise.all(paused.map(({ closed }) => closed))).map(({ code }) => code);
+    expect(new Set(codes)).toEqual(new Set([ERRORS['too-slow'].close]));
+    // Twenty readers of 20 MB would be 400 MB; what there is, is the garbage of one writer.
+    expect(most - before).toBeLessThan(220 * 1024 * 1024);
+    await pair.isUndisturbed();
+    const { doc, provider } = await openDocument(east, document, token);
+    expect(doc.getMap('map').size).toBe(1);
+    provider.destroy();
+    writer.socket.close();
+    pair.close();
+  });
+
+  it('R5 with NATS stopped it stays ready and acknowledges; the peer gets it when NATS is back', async () => {
+    const pair = await HonestPair.open([east, west], token);
+    await world.stopPart('us-east', 'nats');
+    const { id } = await ada.post('without a broker');
+    expect(await readiness(east)).toBe(200);
+    pair.docs[0]!.getText('text').insert(0, 'offline');
+    expect(await bodiesIn(east)).toContain('without a broker');
+    await world.restart('us-east', 'nats');
+    await eventually(
+      'the post in the other region',
+      async () => (await new Speaker(west, token).everything()).map((message) => message.id),
+      (ids) => ids.includes(id),
+    );
+    await pair.isUndisturbed();
+    expect(pair.docs[1]!.getText('text').toString()).toBe('offline');
+    pair.close();
+  });
+
+  it('R2 with Postgres stopped it is not ready, acknowledges nothing and says retry; then it goes on by itself', async () => {
+    const pair = await HonestPair.open([east, west], token);
+    await ada.post('before');
+    await world.stopPart('us-east', 'postgres');
+    await eventually(
+      'not ready',
+      () => readiness(east),
+      (status) => status === 503,
+    );
+    expect((await fetch(`${east}/healthz`)).status).toBe(200);
+    for (const [method, path, body] of [
+      ['POST', '/messages', { body: 'never said' }],
+      ['GET', '/messages', undefined],
+      ['PUT', '/topic', { topic: 'never set' }],
+    ] as const) {
+      const answer = await ada.request(method, path, body);
+      expect(answer.status, method).toBe(503);
+      expect(await answer.json()).toMatchObject({ next: 'retry' });
+      expect(answer.headers.get('retry-after')).toBe('1');
+    }
+    const refused = await new RawSocket(east, 'demo/segment/random/1', token).closed;
+    expect(refused.code).toBe(ERRORS['not-ready'].close);
+    pair.docs[0]!.getText('text').insert(0, 'kept by its author');
+    await eventually(
+      'the writer to be told',
+      async () => pair.disturbances,
+      (codes) => codes.includes(ERRORS['not-committed'].close),
+    );
+    expect(pair.docs[1]!.getText('text').toString()).toBe('');
+    await world.restart('us-east', 'postgres');
+    await eventually(
+      'ready again',
+      () => readiness(east),
+      (status) => status === 200,
+    );
+    await ada.post('after');
+    expect(await bodiesIn(east)).not.toContain('never said');
+    await pair.converge();
+    expect(pair.docs[1]!.getText('text').toString()).toBe('kept by its author');
+    pair.close();
+  });
+
+  it('R3 SIGTERM in the middle of 200 posts: what was acknowledged is there, the others were told (PAINS 3)', async () => {
+    const speaker = new Speaker(east, token, 'demo', 'random');
+    const reader = new RawSocket(east, 'demo/segment/random/1', token);
+    await reader.opened;
+    const document = await createCanvas(east, token);
+    const watcher = new RawSocket(east, document, token);
+    await watcher.isIn();
+    const acks: Ack[] = [];
+    const told: string[] = [];
+    let stopping: Promise<void> | undefined;
+    const post = async (at: number): Promise<void> => {
+      const answer = await speaker
+        .request('POST', '/messages', { body: `last words ${at}` })
+        .catch(() => undefined);
+      if (answer?.status === 201) acks.push((await answer.json()) as Ack);
+      else told.push(answer === undefined ? 'unreachable' : ((await answer.json()) as Problem).code);
+      if (acks.length === 60) stopping ??= world.stopPart('us-east', 'server');
+    };
+    const posts = Array.from({ length: 200 }, (_, at) => at);
+    const lane = async (): Promise<void> => {
+      for (let at = posts.shift(); at !== undefined; at = posts.shift()) await post(at);
+    };
+    await Promise.all(Array.from({ length: 8 }, lane));
+    await stopping;
+    expect(acks.length).toBeGreaterThanOrEqual(60);
+    expect(acks.length + told.length).toBe(200);
+    // A connection that dies in the middle would leave its client in doubt.
+    expect(told.filter((code) => !['shutting-down', 'unreachable'].includes(code))).toEqual([]);
+    for (const { closed } of [reader, watcher])
+      expect((await closed).code).toBe(ERRORS['shutting-down'].close);
+    const log = await readFile(join(home, 'logs', 'us-east-server.log'), 'utf8');
+    expect(log).not.toMatch(/cannot serve|rror:/);
+    await world.restart('us-east', 'server');
+    for (const url of [east, west]) {
+      const there = new Speaker(url, token, 'demo', 'random');
+      const ids = await eventually(
+        'what was acknowledged',
+        async () => (await there.everything()).map(({ id }) => id),
+        (found) => acks.every(({ id }) => found.includes(id)),
+      );
+      expect(new Set(ids).size).toBe(ids.length);
+    }
+  });
+});
+
+/** Bytes in memory of a region's server, as the kernel counts them. */
+async function memoryOf(region: string): Promise<number> {
+  const { regions } = await world.status();
+  const { pid } = regions.find((found) => found.region === region)!.parts.server;
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)![1]) * 1024;
+}
+
+/** Frames that write one key of a map over and over, so many bytes altogether. */
+function updatesOf(bytes: number, each: number): Uint8Array[] {
+  const doc = new Y.Doc();
+  const frames: Uint8Array[] = [];
+  doc.on('update', (update: Uint8Array) => {
+    const frame = encoding.createEncoder();
+    encoding.writeVarUint(frame, 0);
+    encoding.writeVarUint(frame, 2);
+    encoding.writeVarUint8Array(frame, update);
+    frames.push(encoding.toUint8Array(frame));
+  });
+  for (let at = 0; at < bytes / each; at++) doc.getMap('map').set('key', `${at}`.padEnd(each, 'x'));
+  return frames;
+}
