@@ -1,4 +1,4 @@
-import { findBasePort, startWorld, type World } from '@causeway/local';
+import { findBasePort, freePort, startTestPostgres, startWorld, type World } from '@causeway/local';
 import { ERRORS, type Ack, type Problem } from '@causeway/protocol';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as encoding from 'lib0/encoding';
 import * as Y from 'yjs';
+import postgres from 'postgres';
+import { manifestLike, runServer } from './door-process.ts';
 import { HonestPair, createCanvas } from './door-pair.ts';
 import { RawSocket } from './door-socket.ts';
 import { openDocument } from './documents.ts';
@@ -183,6 +185,86 @@ describe('the doors while something is broken', () => {
       );
       expect(new Set(ids).size).toBe(ids.length);
     }
+  });
+});
+
+describe('a server that cannot start says why, exits and leaves nothing running', () => {
+  const manifest = (name: string, change: Parameters<typeof manifestLike>[2]): Record<string, string> => ({
+    CAUSEWAY_CONFIG: manifestLike(world.regions['us-east']!.manifestFile, name, change),
+  });
+
+  it('its port is taken: one clear line, code 1, and the server that has it goes on', async () => {
+    const { code, output } = await runServer(manifest('taken', () => undefined));
+    expect(code).toBe(1);
+    expect(output).toMatch(/"msg":"cannot serve"/);
+    expect(output).toContain('EADDRINUSE');
+    expect(await readiness(east)).toBe(200);
+  });
+
+  it('Postgres is not there: one clear line and code 1, without the password', async () => {
+    const port = await freePort();
+    const { code, output } = await runServer(
+      manifest('absent', (it) => (it.postgres = `postgres://causeway:hushhush@127.0.0.1:${port}/postgres`)),
+    );
+    expect(code).toBe(1);
+    expect(output).toContain('no connection to Postgres');
+    expect(output).not.toContain('hushhush');
+  });
+
+  it('R2 the database would acknowledge what a crash loses: synchronous_commit off', async () => {
+    const url = new URL(world.regions['us-east']!.postgresUrl);
+    const sql = postgres(url.href, { max: 1, fetch_types: false });
+    await sql.unsafe('create database careless');
+    await sql.unsafe('alter database careless set synchronous_commit = off');
+    await sql.end();
+    url.pathname = '/careless';
+    const { code, output } = await runServer(manifest('careless', (it) => (it.postgres = url.href)));
+    expect(code).toBe(1);
+    expect(output).toContain('Postgres runs with synchronous_commit = off');
+  });
+
+  it('R2 the database would acknowledge what a crash loses: fsync off', async () => {
+    const careless = await startTestPostgres({ fsync: 'off' });
+    try {
+      const { code, output } = await runServer(
+        manifest('no-fsync', (it) => (it.postgres = careless.server.url)),
+      );
+      expect(code).toBe(1);
+      expect(output).toContain('Postgres runs with fsync = off');
+    } finally {
+      await careless.stop();
+    }
+  });
+
+  it('the manifest is wrong: a sentence and code 2, or code 1 for a key that is none', async () => {
+    const contradiction = manifest('contradiction', (it) => it.regions.splice(0, 1));
+    expect(await runServer(contradiction)).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('/regions does not list this region, us-east'),
+    });
+    expect(await runServer({ CAUSEWAY_CONFIG: '/nowhere.json' })).toMatchObject({ code: 2 });
+    const key = manifest('key', (it) => (it.regions[0]!.publicKey.x = '!'));
+    expect(await runServer(key)).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('the public key of region us-east'),
+    });
+  });
+
+  it('it ends with code 0 at SIGTERM also when neither Postgres nor NATS answers any more', async () => {
+    const deaf = await startTestPostgres();
+    let silenced: Promise<void> | undefined;
+    const ended = await runServer(
+      manifest('deaf', (it) => {
+        it.postgres = deaf.server.url;
+        it.listen.port = 0;
+        for (const { nats } of it.zones) nats.url = 'nats://127.0.0.1:1';
+      }),
+      (output, end) => {
+        if (output.includes('"msg":"serving"')) silenced ??= deaf.server.kill().then(end);
+      },
+    );
+    await deaf.stop();
+    expect(ended).toMatchObject({ code: 0, output: expect.stringContaining('"msg":"stopping"') });
   });
 });
 

@@ -92,8 +92,8 @@ export class Metrics {
     this.#sockets.dec();
   }
 
-  /** We closed it, for this reason. */
-  socketClosedBy(code: string): void {
+  /** We close it, for this reason. */
+  socketFailed(code: string): void {
     this.#closes.inc({ code });
   }
 

@@ -1,5 +1,5 @@
 import { base64url } from '@causeway/protocol';
-import { Replica } from '@causeway/replica';
+import { Replica, Unavailable } from '@causeway/replica';
 import { MemoryNetwork } from '@causeway/replication';
 import { MemoryStore } from '@causeway/store';
 import { SignJWT, exportJWK, generateKeyPair, type JWTPayload } from 'jose';
@@ -17,6 +17,8 @@ import { Tokens } from './tokens.ts';
 export type RegionInMemory = HttpParts & {
   replica: Replica;
   store: MemoryStore;
+  /** While true, the database does not answer. */
+  broken: boolean;
   /** What was logged, as text. */
   logged(): string;
   /** A token of ada for the workspace acme by us-east, unless told otherwise. */
@@ -72,7 +74,10 @@ export async function regionInMemory(): Promise<RegionInMemory> {
         () => undefined,
       ),
   };
-  const store = new MemoryStore({ region: config.region, now: time.now, identity: 'in memory' });
+  const fail = async (): Promise<void> => {
+    if (region.broken) throw new Unavailable('the database is gone');
+  };
+  const store = new MemoryStore({ region: config.region, now: time.now, identity: 'in memory', fail });
   const network = new MemoryNetwork({ time, regions: [config.region], delayMs: 0 });
   const replica = new Replica({
     region: config.region,
@@ -85,7 +90,7 @@ export async function regionInMemory(): Promise<RegionInMemory> {
   });
   const lines: string[] = [];
   const stop = new AbortController();
-  return {
+  const region: RegionInMemory = {
     config,
     replica,
     store,
@@ -103,6 +108,8 @@ export async function regionInMemory(): Promise<RegionInMemory> {
       const payload = { sub: 'ada', ws: 'acme-id', aud: 'causeway', exp: now + 600, ...claims };
       return new SignJWT(payload).setProtectedHeader({ alg: 'EdDSA', kid: signer }).sign(privateKey);
     },
+    broken: false,
     nonce: () => base64url(randomBytes(16)),
   };
+  return region;
 }

@@ -152,7 +152,7 @@ test('a connection that breaks comes back by itself, one that is refused does no
   await vi.advanceTimersByTimeAsync(5_000);
   expect(feed.getSnapshot()).toMatchObject({ connection: 'live' });
   expect(bodies()).toEqual(['a', 'b']);
-  region.sockets[1]!.close(4210, 'the token has expired');
+  region.sockets[1]!.close(4410, 'the token has expired');
   await vi.advanceTimersByTimeAsync(60_000);
   expect(feed.getSnapshot()).toMatchObject({
     connection: 'stopped',

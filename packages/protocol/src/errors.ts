@@ -1,22 +1,22 @@
 /**
  * The closed set of errors. `next` is what the reader should do: `retry` here after a moment,
  * go `elsewhere`, `fix` the request, or `stop`. `status` is for HTTP, `close` for WebSockets:
- * 4000-4099 reconnect here, 4100-4199 go to another region, 4200-4299 stop.
+ * 4000-4099 reconnect here, 4100-4199 go to another region, 4400-4499 stop (the range at which stock y-websocket providers stop too).
  */
 export const ERRORS = {
-  'invalid-request': { status: 400, close: 4200, next: 'fix', title: 'The request is not valid' },
-  'invalid-json': { status: 400, close: 4201, next: 'fix', title: 'The body is not valid JSON' },
-  'malformed-frame': { status: 400, close: 4202, next: 'stop', title: 'The frame cannot be read' },
-  'frame-too-large': { status: 413, close: 4203, next: 'stop', title: 'The frame is too large' },
-  'body-too-large': { status: 413, close: 4204, next: 'fix', title: 'The text is too long' },
-  'clock-ahead': { status: 422, close: 4205, next: 'fix', title: 'The timestamp lies in the future' },
-  'id-mismatch': { status: 422, close: 4206, next: 'fix', title: 'The id is not the hash of the command' },
-  'read-only': { status: 403, close: 4207, next: 'stop', title: 'This document is written by commands only' },
-  'unauthorized': { status: 401, close: 4210, next: 'stop', title: 'A valid token is needed' },
-  'forbidden': { status: 403, close: 4211, next: 'stop', title: 'The token does not allow this' },
-  'not-found': { status: 404, close: 4212, next: 'fix', title: 'There is nothing of that name' },
-  'gone': { status: 410, close: 4213, next: 'stop', title: 'The message was deleted' },
-  'too-many-edits': { status: 409, close: 4214, next: 'stop', title: 'The message was edited too often' },
+  'invalid-request': { status: 400, close: 4400, next: 'fix', title: 'The request is not valid' },
+  'invalid-json': { status: 400, close: 4401, next: 'fix', title: 'The body is not valid JSON' },
+  'malformed-frame': { status: 400, close: 4402, next: 'stop', title: 'The frame cannot be read' },
+  'frame-too-large': { status: 413, close: 4403, next: 'stop', title: 'The frame is too large' },
+  'body-too-large': { status: 413, close: 4404, next: 'fix', title: 'The text is too long' },
+  'clock-ahead': { status: 422, close: 4405, next: 'fix', title: 'The timestamp lies in the future' },
+  'id-mismatch': { status: 422, close: 4406, next: 'fix', title: 'The id is not the hash of the command' },
+  'read-only': { status: 403, close: 4407, next: 'stop', title: 'This document is written by commands only' },
+  'unauthorized': { status: 401, close: 4410, next: 'stop', title: 'A valid token is needed' },
+  'forbidden': { status: 403, close: 4411, next: 'stop', title: 'The token does not allow this' },
+  'not-found': { status: 404, close: 4412, next: 'fix', title: 'There is nothing of that name' },
+  'gone': { status: 410, close: 4413, next: 'stop', title: 'The message was deleted' },
+  'too-many-edits': { status: 409, close: 4414, next: 'stop', title: 'The message was edited too often' },
   'not-here-yet': { status: 409, close: 4000, next: 'retry', title: 'This region does not have it yet' },
   'rate-limited': { status: 429, close: 4001, next: 'retry', title: 'Too many requests' },
   'not-committed': { status: 503, close: 4002, next: 'retry', title: 'The write was not confirmed' },

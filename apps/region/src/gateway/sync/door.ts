@@ -124,7 +124,7 @@ export class SyncDoor {
   #refuse(socket: WebSocket, cause: unknown): void {
     if (socket.readyState !== socket.OPEN) return;
     const error = asCausewayError(cause);
-    this.#parts.metrics.socketClosedBy(error.code);
+    this.#parts.metrics.socketFailed(error.code);
     closeWith(socket, error);
     const patience = setTimeout(() => socket.terminate(), REFUSING_MS);
     socket.once('close', () => clearTimeout(patience));
@@ -152,10 +152,10 @@ export class SyncDoor {
       expires: identity.expires,
       withCells,
       rooms: this.#rooms,
-      closed: (code) => {
+      failed: (code) => this.#parts.metrics.socketFailed(code),
+      closed: () => {
         this.#sessions.delete(session);
         this.#count(identity, -1);
-        if (code !== undefined) this.#parts.metrics.socketClosedBy(code);
       },
     });
     this.#sessions.add(session);

@@ -1,4 +1,11 @@
-import { CausewayError, LIMITS, channelScope, messageScope, type Name } from '@causeway/protocol';
+import {
+  CausewayError,
+  LIMITS,
+  channelScope,
+  messageScope,
+  type ErrorCode,
+  type Name,
+} from '@causeway/protocol';
 import type { Reader, Replica } from '@causeway/replica';
 import type { WebSocket } from 'ws';
 import { Bucket } from '../../rate-limit.ts';
@@ -44,7 +51,10 @@ export type SessionParts = {
   withCells: boolean;
   /** Where canvases show who is there. */
   rooms: AwarenessRooms;
-  closed(code: string | undefined): void;
+  /** We close it, for this reason. */
+  failed(code: ErrorCode): void;
+  /** It is closed, whoever did it. */
+  closed(): void;
 };
 
 /**
@@ -63,8 +73,8 @@ export class SyncSession implements AwarenessPeer {
   #reader: Reader | undefined;
   #room: AwarenessRoom | undefined;
   #unsubscribe: () => void = () => undefined;
-  #closedWith: string | undefined;
-  #closed = false;
+  #hasFailed = false;
+  #isClosed = false;
   #uncommitted = 0;
   #silentBeats = 0;
   #isTold = false;
@@ -107,7 +117,8 @@ export class SyncSession implements AwarenessPeer {
   fail(cause: unknown): void {
     if (this.#isOver) return;
     const error = asCausewayError(cause);
-    this.#closedWith = error.code;
+    this.#hasFailed = true;
+    this.#parts.failed(error.code);
     this.#letGo();
     closeWith(this.#parts.socket, error);
   }
@@ -134,7 +145,7 @@ export class SyncSession implements AwarenessPeer {
   }
 
   get #isOver(): boolean {
-    return this.#closed || this.#closedWith !== undefined;
+    return this.#isClosed || this.#hasFailed;
   }
 
   /** A canvas takes what the client has and we lack; a segment takes nothing. */
@@ -265,10 +276,10 @@ export class SyncSession implements AwarenessPeer {
   }
 
   #ended(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#letGo();
-    this.#parts.closed(this.#closedWith);
+    this.#parts.closed();
   }
 
   #letGo(): void {
