@@ -18,7 +18,7 @@ export async function measureDelay(world: World, oneWayMs: number, messages: num
     'demo/segment/general/1',
     await world.token('ada'),
   );
-  await new Promise<void>((resolve) => provider.once('sync', () => resolve()));
+  await new Promise<void>((resolve) => doc.once('update', () => resolve()));
   const acknowledged: number[] = [];
   const seen: number[] = [];
   for (let at = 0; at < messages; at++) {

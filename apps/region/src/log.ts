@@ -10,12 +10,12 @@ export function openLog(region: string, level: string): Logger {
     base: { region },
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: ['headers', '*.headers', 'req', 'token', '*.token', 'url', '*.url'],
-    serializers: { err: withoutFields },
+    serializers: { err: errorForLog },
   });
 }
 
 /** Libraries hang what they were given onto their errors: packets with tokens, rows with texts. */
-function withoutFields(error: unknown): object {
+export function errorForLog(error: unknown): object {
   if (!(error instanceof Error)) return { type: typeof error };
   const { name, stack, cause } = error;
   const code = (error as { code?: unknown }).code;
@@ -23,6 +23,6 @@ function withoutFields(error: unknown): object {
     type: name,
     stack,
     ...(typeof code === 'string' ? { code } : {}),
-    ...(cause === undefined ? {} : { cause: withoutFields(cause) }),
+    ...(cause === undefined ? {} : { cause: errorForLog(cause) }),
   };
 }

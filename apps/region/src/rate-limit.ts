@@ -14,7 +14,9 @@ export class Bucket {
 
   /** Takes `amount`; false when there is not enough, and nothing is taken then. */
   take(amount: number, nowMs: number): boolean {
-    this.#level = Math.min(this.#burst, this.#level + ((nowMs - this.#at) / 1000) * this.#perSecond);
+    // The wall clock may be set back; nobody owes us for that.
+    const passedMs = Math.max(0, nowMs - this.#at);
+    this.#level = Math.min(this.#burst, this.#level + (passedMs / 1000) * this.#perSecond);
     this.#at = nowMs;
     if (amount > this.#level) return false;
     this.#level -= amount;

@@ -17,8 +17,10 @@ import { Tokens } from './tokens.ts';
 export type RegionInMemory = HttpParts & {
   replica: Replica;
   store: MemoryStore;
-  /** While true, the database does not answer. */
+  /** While true, the database cannot be reached. */
   broken: boolean;
+  /** The database answers nothing before this has resolved. */
+  answersAfter: Promise<void>;
   /** What was logged, as text. */
   logged(): string;
   /** A token of ada for the workspace acme by us-east, unless told otherwise. */
@@ -75,6 +77,7 @@ export async function regionInMemory(): Promise<RegionInMemory> {
       ),
   };
   const fail = async (): Promise<void> => {
+    await region.answersAfter;
     if (region.broken) throw new Unavailable('the database is gone');
   };
   const store = new MemoryStore({ region: config.region, now: time.now, identity: 'in memory', fail });
@@ -109,6 +112,7 @@ export async function regionInMemory(): Promise<RegionInMemory> {
       return new SignJWT(payload).setProtectedHeader({ alg: 'EdDSA', kid: signer }).sign(privateKey);
     },
     broken: false,
+    answersAfter: Promise.resolve(),
     nonce: () => base64url(randomBytes(16)),
   };
   return region;
