@@ -48,7 +48,7 @@ const rateOf = (count: number, startedAt: number): Rate => {
 };
 const percent = (one: Rate, other: Rate): string => `${Math.round((one.rate / other.rate) * 100)} %`;
 
-async function rawGroupCommit(url: string, rows: number): Promise<Rate> {
+export async function rawGroupCommit(url: string, rows: number): Promise<Rate> {
   const admin = postgres(url, { max: 1, onnotice: () => undefined });
   await admin`create table if not exists bench (id bigserial primary key, name text, bytes bytea)`;
   const names = Array.from({ length: BATCH }, (_, at) => `demo/segment/bench/${at % 16}`);
@@ -71,7 +71,7 @@ async function rawGroupCommit(url: string, rows: number): Promise<Rate> {
 }
 
 /** The write path as a server runs it, with a broker that costs nothing: this is about Postgres. */
-async function replicaPosts(url: string, posts: number): Promise<Rate> {
+export async function replicaPosts(url: string, posts: number): Promise<Rate> {
   const database = await openPostgres(url, { region: 'us-east' });
   const time = {
     now: () => Date.now(),

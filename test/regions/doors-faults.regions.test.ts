@@ -245,7 +245,7 @@ describe.concurrent('a server that cannot start says why, exits and leaves nothi
     });
   });
 
-  it('it ends with code 0 at SIGTERM also when neither Postgres nor NATS answers any more', async () => {
+  it('it ends with code 0 at SIGTERM also when Postgres and NATS are gone', async () => {
     const deaf = await startTestPostgres();
     let silenced: Promise<void> | undefined;
     const ended = await runServer(

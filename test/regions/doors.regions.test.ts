@@ -13,6 +13,10 @@ import { Forger } from './door-tokens.ts';
 import { connectDocument, openDocument } from './documents.ts';
 import { Speaker, eventually } from './speaker.ts';
 
+/**
+ * Everything that a client can send to a region, good and bad. One file, because all of it happens
+ * to one world, beside one honest pair, and its logs are searched at the end.
+ */
 const REGIONS = ['us-east', 'eu-west'] as const;
 /** Stand for what people send: none of it may be found in a log or a metric. */
 const SECRET = { body: 'xylophone-body', member: 'zenobia-member', emoji: 'quagga-emoji' };

@@ -11,6 +11,8 @@ type Slot = {
   live: LiveDocument | undefined;
   /** Committed elsewhere while the log was being read: applied when it has been. */
   missed: Uint8Array[];
+  /** Rows and bytes of the log when it was last compared. */
+  compared?: string;
 };
 
 /**
@@ -52,7 +54,7 @@ export class Documents {
       return undefined;
     }
     try {
-      slot.live.committedElsewhere(bytes);
+      slot.live.committedElsewhere([bytes]);
       return slot.live;
     } catch {
       // Bytes that break Yjs leave half of themselves behind. The others go on; opening this one says why.
@@ -66,13 +68,17 @@ export class Documents {
     return [...this.#slots.keys()];
   }
 
-  /** Reads the log of a document in memory again, and brings its copy what nobody told it (R15). */
+  /** Reads the log of a document in memory again, and brings its copy what nobody told it (R15); `undefined` when there was nothing to look at. */
   async compare(name: string): Promise<LiveDocument | undefined> {
-    const live = this.#slots.get(name)?.live;
-    if (live === undefined) return undefined;
+    const slot = this.#slots.get(name);
+    if (slot?.live === undefined) return undefined;
     const rows = await this.#store.loadDocument(name);
-    if (!live.dropped) live.committedElsewhere(...rows);
-    return live;
+    // The log only grows, so one of the same size holds nothing new.
+    const size = `${rows.length} ${rows.reduce((sum, row) => sum + row.length, 0)}`;
+    if (slot.live.dropped || slot.compared === size) return undefined;
+    slot.compared = size;
+    slot.live.committedElsewhere(rows);
+    return slot.live;
   }
 
   /** Forgets a document whose copy may differ from the log; those who watch it are told. */
@@ -94,7 +100,7 @@ export class Documents {
       // Dropped meanwhile: this copy may already be stale, and nobody would tell it what comes.
       if (this.#slots.get(name) !== slot) return this.open(name);
       slot.live = live;
-      for (const bytes of slot.missed.splice(0)) live.committedElsewhere(bytes);
+      live.committedElsewhere(slot.missed.splice(0));
       this.#makeRoom(name);
       return live;
     } catch (error) {

@@ -68,7 +68,7 @@ export class LiveDocument {
   }
 
   /** Applies what another region or process committed, and tells subscribers what it brought. */
-  committedElsewhere(...updates: readonly Uint8Array[]): void {
+  committedElsewhere(updates: readonly Uint8Array[]): void {
     // One transaction, so that a retry of what was pending is part of the same emitted update.
     const apply = (): void => {
       for (const bytes of updates) this.#apply(bytes);

@@ -25,6 +25,11 @@ export type Database = {
 };
 
 const QUERY_LANES = 4;
+/**
+ * Every query of ours goes by a key. A plan made while a table was nearly empty would scan it for
+ * ever after (measured: 19 ms instead of 1 ms for 27 messages among 40,000).
+ */
+const QUERY_SETTINGS = { enable_seqscan: 'off' };
 const HEALTHY_MS = 1_000;
 
 /**
@@ -60,7 +65,7 @@ async function persistently(open: () => Promise<Connection>, forMs: number): Pro
 }
 
 function database(connect: Connect): Database {
-  const queries = new Lanes(QUERY_LANES, () => connect('query'));
+  const queries = new Lanes(QUERY_LANES, () => connect('query', QUERY_SETTINGS));
   // Of its own, because a database that is merely busy is healthy.
   const health = new Lanes(1, () => connect('health'));
   const zones = new Map<string, PostgresStore>();

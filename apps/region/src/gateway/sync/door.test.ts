@@ -91,9 +91,9 @@ describe('the sync door', () => {
     const [silent, refused] = [await upgradeWith(new Uint8Array(), 'no token'), await client('no token')];
     const cut = new Promise<void>((resolve) => silent.once('close', () => resolve()));
     expect(await closeCode(refused)).toBe(ERRORS['unauthorized'].close);
-    expect(await metric('causeway_sockets')).toBe(1);
+    await expect.poll(() => metric('causeway_sockets')).toBe(1);
     await cut;
-    expect(await metric('causeway_sockets')).toBe(0);
+    await expect.poll(() => metric('causeway_sockets')).toBe(0);
   });
 
   it('one member opens at most 2,000 documents, others still do', async () => {
