@@ -48,7 +48,7 @@ export async function durable(
     }
   }
   for (const name of canvases) documents[name] = reencoded(await store.loadDocument(name)).bytes;
-  const table = await store.copies(channel, [...copies.keys()]);
+  const table = await store.copies([...copies.keys()].map((id) => ({ channel, id })));
   const contradictions = [...places].flatMap(([id, held]) => {
     const known = table.filter((row) => row.id === id).map(({ segment }) => segment);
     return [...held].every((segment) => known.includes(segment))

@@ -1,4 +1,11 @@
-import { messageScope, segmentName, type Cell, type Message, type Page } from '@causeway/protocol';
+import {
+  channelScope,
+  messageScope,
+  segmentName,
+  type Cell,
+  type Message,
+  type Page,
+} from '@causeway/protocol';
 import type { AppendQueue } from './append-queue.ts';
 import type { Documents } from './documents.ts';
 import type { LiveDocument } from './live-document.ts';
@@ -66,7 +73,8 @@ export class History {
 
   /** A message with a second copy in a segment that is not open yet is incomplete without it. */
   async #addCopiesElsewhere(workspace: string, channel: string, copies: Map<string, Copy[]>): Promise<void> {
-    const held = await this.#parts.store.copies(`${workspace}/channel/${channel}`, [...copies.keys()]);
+    const scope = channelScope(workspace, channel);
+    const held = await this.#parts.store.copies([...copies.keys()].map((id) => ({ channel: scope, id })));
     for (const [id, places] of Map.groupBy(held, ({ id }) => id)) {
       if (places.length <= copies.get(id)!.length) continue;
       const all: Copy[] = [];

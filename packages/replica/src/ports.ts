@@ -55,6 +55,9 @@ export type Cursor = {
   messageId: string;
 };
 
+/** A message of a channel; `channel` is its scope, `<workspace>/channel/<channel>`. */
+export type MessagePlace = { channel: string; id: string };
+
 /** What this region knows of one segment of a channel. */
 export type SegmentRow = {
   segment: number;
@@ -114,11 +117,10 @@ export interface Store {
   loadDocument(name: string): Promise<Uint8Array[]>;
   /** All cells of these scopes, ordered by scope and key. */
   loadCells(scopes: readonly string[]): Promise<Cell[]>;
-  /** The table id -> segments, for these messages of a channel. */
+  /** The table id -> segments for these messages, ordered by channel, id and segment. */
   copies(
-    channel: string,
-    ids: readonly string[],
-  ): Promise<{ id: string; segment: number; deleted: boolean }[]>;
+    messages: readonly MessagePlace[],
+  ): Promise<(MessagePlace & { segment: number; deleted: boolean })[]>;
   /** All segments of a channel that hold anything, lowest first. */
   segments(channel: string): Promise<SegmentRow[]>;
   cursor(peer: string): Promise<Cursor | undefined>;

@@ -236,7 +236,7 @@ export class Receiver {
   #park(batch: Pick<ApplyBatch, 'parked'>, name: string, version: number, bytes: Uint8Array): void {
     if (isDocument(name)) this.#parked.add(name);
     batch.parked.push({ name, version, bytes });
-    this.#events.notice('parked', { peer: this.#peer, name, version });
+    this.#events.notice('parked', { peer: this.#peer, kind: parseName(name)?.kind, version });
   }
 
   #heard(sentAt: number): void {

@@ -1,11 +1,19 @@
 import type { Entry } from '@causeway/protocol';
-import { Refused, type ApplyBatch, type Row, type SegmentIndex, type Store } from '@causeway/replica';
+import {
+  Refused,
+  type ApplyBatch,
+  type MessagePlace,
+  type Row,
+  type SegmentIndex,
+  type Store,
+} from '@causeway/replica';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 /** One region's database, as the suite needs it: any number of zones, each empty when first asked for. */
 export type StoreUnderTest = { zone(zone: string): Store; close(): Promise<void> };
 
 const CHANNEL = 'acme/channel/general';
+const places = (channel: string, ...ids: string[]): MessagePlace[] => ids.map((id) => ({ channel, id }));
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const segment = (number: number): string => `acme/segment/general/${number}`;
 
@@ -94,7 +102,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         await one.apply(batch({ parked: [{ name: segment(9), version: 9, bytes: bytes('?') }] }));
         expect(await other.loadDocument(segment(1))).toEqual([]);
         expect(await other.loadCells([CHANNEL])).toEqual([]);
-        expect(await other.copies(CHANNEL, ['a'])).toEqual([]);
+        expect(await other.copies(places(CHANNEL, 'a'))).toEqual([]);
         expect(await other.segments(CHANNEL)).toEqual([]);
         expect(await other.unpublished(everything)).toEqual([]);
         expect(await other.untidy(10)).toEqual([]);
@@ -288,19 +296,21 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         const store = fresh();
         await store.append([write(1, { posts: ['a', 'b'] })]);
         await store.apply(batch({ rows: [write(2, { posts: ['a'] }), write(2, { deletes: ['a'] })] }));
-        expect(await store.copies(CHANNEL, ['a', 'b', 'none', 'a'])).toEqual([
-          { id: 'a', segment: 1, deleted: false },
-          { id: 'a', segment: 2, deleted: true },
-          { id: 'b', segment: 1, deleted: false },
+        expect(await store.copies(places(CHANNEL, 'a', 'b', 'none', 'a'))).toEqual([
+          { channel: CHANNEL, id: 'a', segment: 1, deleted: false },
+          { channel: CHANNEL, id: 'a', segment: 2, deleted: true },
+          { channel: CHANNEL, id: 'b', segment: 1, deleted: false },
         ]);
-        expect(await store.copies('acme/channel/other', ['a'])).toEqual([]);
-        expect(await store.copies(CHANNEL, [])).toEqual([]);
+        expect(await store.copies(places('acme/channel/other', 'a'))).toEqual([]);
+        expect(await store.copies([])).toEqual([]);
       });
 
       it('a deletion that comes before its message is known; an edit that does is no copy', async () => {
         const store = fresh();
         await store.apply(batch({ rows: [write(1, { deletes: ['a'] }), write(1, { edits: ['b'] })] }));
-        expect(await store.copies(CHANNEL, ['a', 'b'])).toEqual([{ id: 'a', segment: 1, deleted: true }]);
+        expect(await store.copies(places(CHANNEL, 'a', 'b'))).toEqual([
+          { channel: CHANNEL, id: 'a', segment: 1, deleted: true },
+        ]);
       });
 
       it('R4 a repeated row changes no copies', async () => {
@@ -308,7 +318,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         const row = write(1, { posts: ['a'] });
         await store.append([row]);
         expect((await store.append([row])).untidy).toEqual([]);
-        expect(await store.copies(CHANNEL, ['a'])).toHaveLength(1);
+        expect(await store.copies(places(CHANNEL, 'a'))).toHaveLength(1);
       });
     });
 

@@ -3,6 +3,7 @@ import {
   Refused,
   type ApplyBatch,
   type Cursor,
+  type MessagePlace,
   type OutboxRow,
   type Row,
   type SegmentRow,
@@ -103,18 +104,20 @@ export class MemoryStore implements Store {
   }
 
   copies(
-    channel: string,
-    ids: readonly string[],
-  ): Promise<{ id: string; segment: number; deleted: boolean }[]> {
-    return this.#operation('copies', () =>
-      [...new Set(ids)].sort(compareText).flatMap((id) => {
-        const held = this.#copies.get(channel)?.get(id);
-        if (held === undefined) return [];
-        return [...held.segments.union(held.deleted)]
-          .sort((a, b) => a - b)
-          .map((segment) => ({ id, segment, deleted: held.deleted.has(segment) }));
-      }),
-    );
+    messages: readonly MessagePlace[],
+  ): Promise<(MessagePlace & { segment: number; deleted: boolean })[]> {
+    return this.#operation('copies', () => {
+      const asked = new Map(messages.map(({ channel, id }) => [`${channel}\n${id}`, { channel, id }]));
+      return [...asked.values()]
+        .sort((a, b) => compareText(a.channel, b.channel) || compareText(a.id, b.id))
+        .flatMap(({ channel, id }) => {
+          const held = this.#copies.get(channel)?.get(id);
+          if (held === undefined) return [];
+          return [...held.segments.union(held.deleted)]
+            .sort((a, b) => a - b)
+            .map((segment) => ({ channel, id, segment, deleted: held.deleted.has(segment) }));
+        });
+    });
   }
 
   segments(channel: string): Promise<SegmentRow[]> {

@@ -3,6 +3,7 @@ import {
   Unavailable,
   type ApplyBatch,
   type Cursor,
+  type MessagePlace,
   type OutboxRow,
   type Row,
   type SegmentRow,
@@ -84,17 +85,19 @@ export class PostgresStore implements Store {
   }
 
   async copies(
-    channel: string,
-    ids: readonly string[],
-  ): Promise<{ id: string; segment: number; deleted: boolean }[]> {
+    messages: readonly MessagePlace[],
+  ): Promise<(MessagePlace & { segment: number; deleted: boolean })[]> {
     const rows = await this.#query(
-      `select id, segment, segment = any(deleted) as deleted from causeway.copies,
+      `select channel, id, segment, segment = any(deleted) as deleted
+       from (select distinct channel, id from unnest($2::text[], $3::text[]) as asked (channel, id)) as asked
+       join causeway.copies using (channel, id),
          lateral (select unnest(segments) as segment union select unnest(deleted)) as places
-       where zone = $1 and channel = $2 and id = any($3::text[]) order by id, segment`,
-      channel,
-      textArray(ids),
+       where zone = $1 order by channel collate "C", id collate "C", segment`,
+      textArray(messages.map(({ channel }) => channel)),
+      textArray(messages.map(({ id }) => id)),
     );
     return rows.map((row) => ({
+      channel: row['channel'] as string,
       id: row['id'] as string,
       segment: row['segment'] as number,
       deleted: row['deleted'] as boolean,

@@ -126,7 +126,7 @@ async function contents(store: Store): Promise<unknown> {
   return {
     documents: await Promise.all(names.map((name) => store.loadDocument(name))),
     cells: await store.loadCells(SCOPES),
-    copies: await Promise.all(CHANNELS.map((channel) => store.copies(channel, IDS))),
+    copies: await store.copies(CHANNELS.flatMap((channel) => IDS.map((id) => ({ channel, id })))),
     segments: await Promise.all(CHANNELS.map((channel) => store.segments(channel))),
     cursors: await Promise.all(PEERS.map((peer) => store.cursor(peer))),
     parked: await store.parkedNames(),

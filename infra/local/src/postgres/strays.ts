@@ -15,9 +15,19 @@ export function removeStrays(): void {
   const folder = workshop();
   for (const note of readdirSync(folder).filter((name) => name.endsWith(ORIGIN))) {
     const dataFolder = join(folder, note.slice(0, -ORIGIN.length));
-    if (existsSync(dirname(readFileSync(join(folder, note), 'utf8'))) || runningIn(dataFolder) !== undefined)
-      continue;
+    const wanted = readNote(join(folder, note));
+    if (wanted === undefined || existsSync(dirname(wanted)) || runningIn(dataFolder) !== undefined) continue;
     rmSync(dataFolder, { recursive: true, force: true });
     rmSync(join(folder, note), { force: true });
+  }
+}
+
+/** `undefined` when another launcher has just removed it. */
+function readNote(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }

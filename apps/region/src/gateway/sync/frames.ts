@@ -8,7 +8,6 @@ import * as encoding from 'lib0/encoding';
  */
 const SYNC = 0;
 const AWARENESS = 1;
-const AUTH = 2;
 const QUERY_AWARENESS = 3;
 const CELLS = 100;
 
@@ -62,15 +61,6 @@ export function updateFrame(bytes: Uint8Array): Uint8Array {
   let made = framed.get(bytes);
   if (made === undefined) framed.set(bytes, (made = freshUpdateFrame(bytes)));
   return made;
-}
-
-/** The stock providers show this reason and go on reading. */
-export function deniedFrame(reason: string): Uint8Array {
-  const to = encoding.createEncoder();
-  encoding.writeVarUint(to, AUTH);
-  encoding.writeVarUint(to, 0);
-  encoding.writeVarString(to, reason);
-  return encoding.toUint8Array(to);
 }
 
 export function cellsFrame(cells: readonly Cell[]): Uint8Array {

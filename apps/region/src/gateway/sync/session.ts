@@ -15,7 +15,6 @@ import { closeWith } from './closing.ts';
 import {
   awarenessFrame,
   cellsFrame,
-  deniedFrame,
   readFrame,
   step1Frame,
   step2Frame,
@@ -226,8 +225,8 @@ export class SyncSession implements AwarenessPeer {
   async #take(bytes: Uint8Array): Promise<void> {
     if (isEmpty(bytes)) return;
     if (!this.#isWritable) {
+      // No y-protocols "permission denied" before it: the stock provider prints its URL, token included.
       const why = 'messages are written by commands: POST /v1/workspaces/…/messages';
-      this.#write(deniedFrame(why));
       return this.fail(new CausewayError('read-only', why));
     }
     const { socket, replica, document, member } = this.#parts;
