@@ -157,7 +157,7 @@ describe('a segment', () => {
     );
   });
 
-  it('R9 an index sees a post that is deleted in the same transaction, and R13 its text is gone', () => {
+  it('R9 R13 an index sees a post that is deleted in the same transaction, and its text is gone', () => {
     const doc = new Y.Doc();
     const segment = new Segment(doc);
     let bytes: Uint8Array = new Uint8Array();
