@@ -3,7 +3,7 @@ export const TIMINGS = {
   /** A peer's stream that is silent for this long is lost: three missed heartbeats. */
   silenceMs: 3_000,
   /** A publish that the broker has not acknowledged by then is in doubt. */
-  publishMs: 2_000,
+  publishMs: 5_000,
   /** A peer's answer to hello. */
   helloMs: 2_000,
 } as const;
