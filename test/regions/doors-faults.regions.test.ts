@@ -1,7 +1,6 @@
-import { findBasePort, freePort, startTestPostgres, startWorld, type World } from '@causeway/local';
+import { freePort, startTestPostgres, type World } from '@causeway/local';
 import { ERRORS, type Ack, type Problem } from '@causeway/protocol';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as encoding from 'lib0/encoding';
@@ -12,10 +11,11 @@ import { HonestPair, createCanvas } from './door-pair.ts';
 import { RawSocket } from './door-socket.ts';
 import { openDocument } from './documents.ts';
 import { Speaker, eventually } from './speaker.ts';
+import { testWorld } from './test-world.ts';
 
 const REGIONS = ['us-east', 'eu-west'] as const;
 
-let home: string;
+let opened: Awaited<ReturnType<typeof testWorld>> | undefined;
 let world: World;
 let east: string;
 let west: string;
@@ -23,22 +23,15 @@ let token: string;
 let ada: Speaker;
 
 beforeAll(async () => {
-  home = await mkdtemp(join(tmpdir(), 'causeway-doors-faults-'));
-  world = await startWorld({
-    home,
-    basePort: await findBasePort(),
-    regions: REGIONS,
-    delays: () => 2,
-    supervise: false,
-  });
+  opened = await testWorld({ regions: REGIONS, delayMs: 2 });
+  world = opened.world;
   [east, west] = REGIONS.map((region) => world.regions[region]!.url) as [string, string];
   token = await world.token('ada');
   ada = new Speaker(east, token);
 });
 
 afterAll(async () => {
-  await world?.stop();
-  await rm(home, { recursive: true, force: true });
+  await opened?.[Symbol.asyncDispose]();
 });
 
 const readiness = async (url: string): Promise<number> => (await fetch(`${url}/readyz`)).status;
@@ -173,7 +166,7 @@ describe('the doors while something is broken', () => {
     expect(told.filter((code) => !['shutting-down', 'unreachable'].includes(code))).toEqual([]);
     for (const { closed } of [reader, watcher])
       expect((await closed).code).toBe(ERRORS['shutting-down'].close);
-    const log = await readFile(join(home, 'logs', 'us-east-server.log'), 'utf8');
+    const log = await readFile(join(world.home, 'logs', 'us-east-server.log'), 'utf8');
     expect(log).not.toMatch(/cannot serve|rror:/);
     await world.restart('us-east', 'server');
     for (const url of [east, west]) {

@@ -1,8 +1,7 @@
-import { findBasePort, startWorld, type World } from '@causeway/local';
+import type { World } from '@causeway/local';
 import { ERRORS, LIMITS, type Ack, type ErrorCode, type Message, type Problem } from '@causeway/protocol';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import * as encoding from 'lib0/encoding';
@@ -12,6 +11,7 @@ import { RawSocket, rawRequest, sendAndHangUp } from './door-socket.ts';
 import { Forger } from './door-tokens.ts';
 import { connectDocument, openDocument } from './documents.ts';
 import { Speaker, eventually } from './speaker.ts';
+import { testWorld } from './test-world.ts';
 
 /**
  * Everything that a client can send to a region, good and bad. One file, because all of it happens
@@ -21,7 +21,7 @@ const REGIONS = ['us-east', 'eu-west'] as const;
 /** Stand for what people send: none of it may be found in a log or a metric. */
 const SECRET = { body: 'xylophone-body', member: 'zenobia-member', emoji: 'quagga-emoji' };
 
-let home: string;
+let opened: Awaited<ReturnType<typeof testWorld>> | undefined;
 let world: World;
 let east: string;
 let west: string;
@@ -31,25 +31,18 @@ let pair: HonestPair;
 let forger: Forger;
 
 beforeAll(async () => {
-  home = await mkdtemp(join(tmpdir(), 'causeway-doors-'));
-  world = await startWorld({
-    home,
-    basePort: await findBasePort(),
-    regions: REGIONS,
-    delays: () => 2,
-    supervise: false,
-  });
+  opened = await testWorld({ regions: REGIONS, delayMs: 2 });
+  world = opened.world;
   [east, west] = REGIONS.map((region) => world.regions[region]!.url) as [string, string];
   token = await world.token('ada');
   ada = new Speaker(east, token);
-  forger = new Forger(home);
+  forger = new Forger(world.home);
   pair = await HonestPair.open([east, west], token);
 });
 
 afterAll(async () => {
   pair?.close();
-  await world?.stop();
-  await rm(home, { recursive: true, force: true });
+  await opened?.[Symbol.asyncDispose]();
 });
 
 async function problemOf(answer: Response): Promise<Problem> {
@@ -432,7 +425,9 @@ describe('what is left behind', () => {
   it('R6 no token, path, text, member or reaction is in a log of the regions or in their metrics', async () => {
     const said = await Promise.all([
       ...REGIONS.map(async (region) => (await fetch(`${world.regions[region]!.url}/metrics`)).text()),
-      ...(await readdir(join(home, 'logs'))).map((file) => readFile(join(home, 'logs', file), 'utf8')),
+      ...(await readdir(join(world.home, 'logs'))).map((file) =>
+        readFile(join(world.home, 'logs', file), 'utf8'),
+      ),
     ]);
     expect(said.length).toBeGreaterThanOrEqual(8);
     const secrets = [

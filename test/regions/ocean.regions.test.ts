@@ -1,12 +1,10 @@
-import { findBasePort, startWorld, type World } from '@causeway/local';
+import type { World } from '@causeway/local';
 import { segmentName, type Ack } from '@causeway/protocol';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chatLines } from './chat-log.ts';
 import { reencoded } from './documents.ts';
 import { Speaker, eventually } from './speaker.ts';
+import { testWorld } from './test-world.ts';
 
 const REGIONS = ['us-east', 'eu-west', 'eu-central', 'ap-south'] as const;
 const DELAY_MS = 40;
@@ -15,26 +13,20 @@ const MESSAGES = 2_000;
 const AT_ONCE = 8;
 
 describe('four regions, 40 ms apart', () => {
-  let home: string;
+  let opened: Awaited<ReturnType<typeof testWorld>> | undefined;
   let world: World;
   const speakers = new Map<string, Speaker>();
   let token: string;
 
   beforeAll(async () => {
-    home = await mkdtemp(join(tmpdir(), 'causeway-ocean-'));
-    world = await startWorld({
-      home,
-      basePort: await findBasePort(),
-      delays: () => DELAY_MS,
-      supervise: false,
-    });
+    opened = await testWorld({ delayMs: DELAY_MS });
+    world = opened.world;
     token = await world.token('ada');
     for (const region of REGIONS) speakers.set(region, new Speaker(world.regions[region]!.url, token));
   });
 
   afterAll(async () => {
-    await world?.stop();
-    await rm(home, { recursive: true, force: true });
+    await opened?.[Symbol.asyncDispose]();
   });
 
   it('R1 R3 R4 R5 2,000 messages, a cut, three kills: everything acknowledged is everywhere, once, byte for byte', async () => {

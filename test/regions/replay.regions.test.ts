@@ -1,14 +1,12 @@
-import { findBasePort, startWorld, type World } from '@causeway/local';
+import type { World } from '@causeway/local';
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LOGS } from './chat-log.ts';
 import { Speaker, eventually } from './speaker.ts';
+import { testWorld } from './test-world.ts';
 
 const REGIONS = ['us-east', 'eu-west'] as const;
 const LOG = `${LOGS}/2005-06-27_12.raw.txt`;
@@ -17,21 +15,20 @@ const BIN = fileURLToPath(new URL('../../apps/cli/bin/causeway.mjs', import.meta
 describe.skipIf(!existsSync(LOG))(
   'causeway replay, on a real chat log (skipped where the log is absent)',
   () => {
-    let home: string;
+    let opened: Awaited<ReturnType<typeof testWorld>> | undefined;
     let world: World;
 
     beforeAll(async () => {
-      home = await mkdtemp(join(tmpdir(), 'causeway-replay-'));
-      world = await startWorld({ home, basePort: await findBasePort(), regions: REGIONS, supervise: false });
+      opened = await testWorld({ regions: REGIONS, delayMs: 40 });
+      world = opened.world;
     });
 
     afterAll(async () => {
-      await world?.stop();
-      await rm(home, { recursive: true, force: true });
+      await opened?.[Symbol.asyncDispose]();
     });
 
     it('R1 R3 brings every line to every region, once, its speakers spread and its answers as threads', async () => {
-      const env = { ...process.env, CAUSEWAY_HOME: home };
+      const env = { ...process.env, CAUSEWAY_HOME: world.home };
       await promisify(execFile)(process.execPath, [BIN, 'replay', LOG, '--speed', 'max'], { env });
       const { spoken, answers } = expected();
       const token = await world.token('ada');

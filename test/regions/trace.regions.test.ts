@@ -1,14 +1,12 @@
-import { findBasePort, startWorld, type World } from '@causeway/local';
+import type { World } from '@causeway/local';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WebsocketProvider } from 'y-websocket';
 import * as Y from 'yjs';
 import { TRACE } from './chat-log.ts';
 import { connectDocument, openDocument } from './documents.ts';
 import { Speaker, eventually } from './speaker.ts';
+import { testWorld } from './test-world.ts';
 import { readTrace, typeTrace, type Desk } from './typing-trace.ts';
 
 const REGIONS = ['us-east', 'eu-west'] as const;
@@ -18,23 +16,16 @@ const PATIENCE_MS = 30_000;
 describe.skipIf(!existsSync(TRACE))(
   'a real two-person typing session (skipped where the trace is absent)',
   () => {
-    let home: string;
+    let opened: Awaited<ReturnType<typeof testWorld>> | undefined;
     let world: World;
 
     beforeAll(async () => {
-      home = await mkdtemp(join(tmpdir(), 'causeway-trace-'));
-      world = await startWorld({
-        home,
-        basePort: await findBasePort(),
-        regions: REGIONS,
-        delays: () => 2,
-        supervise: false,
-      });
+      opened = await testWorld({ regions: REGIONS, delayMs: 2 });
+      world = opened.world;
     });
 
     afterAll(async () => {
-      await world?.stop();
-      await rm(home, { recursive: true, force: true });
+      await opened?.[Symbol.asyncDispose]();
     });
 
     it('R1 two stock y-websocket providers in two regions type it concurrently and both end at its text', async () => {

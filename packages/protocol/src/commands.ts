@@ -20,6 +20,19 @@ const inChannel = { ...frame, channel: Id };
 const onMessage = { ...inChannel, message: MessageId };
 const strict = { additionalProperties: false };
 
+/** Read markers: per segment and author clientID the clock up to which it was on screen. */
+export const Markers = Type.Array(
+  Type.Object(
+    {
+      segment: Type.Integer({ minimum: 1 }),
+      client: Type.Integer({ minimum: 0 }),
+      clock: Type.Integer({ minimum: 0 }),
+    },
+    strict,
+  ),
+  { minItems: 1, maxItems: LIMITS.markersPerCommand },
+);
+
 export const Command = Type.Union([
   Type.Object(
     { kind: Type.Literal('post'), ...inChannel, body: Body, thread: Type.Optional(MessageId) },
@@ -43,17 +56,7 @@ export const Command = Type.Union([
       kind: Type.Literal('read'),
       ...inChannel,
       /** What was on screen: per segment its state vector. */
-      markers: Type.Array(
-        Type.Object(
-          {
-            segment: Type.Integer({ minimum: 1 }),
-            client: Type.Integer({ minimum: 0 }),
-            clock: Type.Integer({ minimum: 0 }),
-          },
-          strict,
-        ),
-        { minItems: 1, maxItems: LIMITS.markersPerCommand },
-      ),
+      markers: Markers,
     },
     strict,
   ),

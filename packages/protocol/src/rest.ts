@@ -1,4 +1,5 @@
 import { Type, type Static, type TSchema } from 'typebox';
+import { Markers } from './commands.ts';
 import { LIMITS } from './limits.ts';
 
 /**
@@ -23,17 +24,7 @@ export const TopicBody = Type.Object({ topic: Type.String(), ...timed }, strict)
 export const CanvasBody = Type.Object({ title: Type.String({ minLength: 1 }), ...timed }, strict);
 export const ReadBody = Type.Object(
   {
-    markers: Type.Array(
-      Type.Object(
-        {
-          segment: Type.Integer({ minimum: 1 }),
-          client: Type.Integer({ minimum: 0 }),
-          clock: Type.Integer({ minimum: 0 }),
-        },
-        strict,
-      ),
-      { minItems: 1, maxItems: LIMITS.markersPerCommand },
-    ),
+    markers: Markers,
     ...repeatable,
   },
   strict,

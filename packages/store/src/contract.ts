@@ -9,6 +9,11 @@ import {
 } from '@causeway/replica';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+/*
+ * What the port Store promises, as tests that every store has to pass. Long because it is one
+ * list: method by method, in the order of the port.
+ */
+
 /** One region's database, as the suite needs it: any number of zones, each empty when first asked for. */
 export type StoreUnderTest = { zone(zone: string): Store; close(): Promise<void> };
 
