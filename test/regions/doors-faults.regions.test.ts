@@ -40,7 +40,7 @@ const bodiesIn = async (url: string): Promise<string[]> =>
   (await new Speaker(url, token).everything()).map(({ body }) => body);
 
 describe('the doors while something is broken', () => {
-  it('R10 paused readers of 20 MB cost the server no memory to speak of, and are closed with too-slow (PAINS 26)', async () => {
+  it('R10 paused readers of 20 MB cost the server no memory to speak of, and are closed with too-slow', async () => {
     const pair = await HonestPair.open([east, west], token);
     const document = await createCanvas(east, token);
     const paused = Array.from({ length: 20 }, () => new RawSocket(east, document, token));
@@ -136,7 +136,7 @@ describe('the doors while something is broken', () => {
     pair.close();
   });
 
-  it('R3 SIGTERM in the middle of 200 posts: what was acknowledged is there, the others were told (PAINS 3)', async () => {
+  it('R3 SIGTERM in the middle of 200 posts: what was acknowledged is there, the others were told', async () => {
     const speaker = new Speaker(east, token, 'demo', 'random');
     const reader = new RawSocket(east, 'demo/segment/random/1', token);
     await reader.opened;

@@ -1,3 +1,4 @@
+/* What happens to messages and cells when two regions act at once: one list, command by command. */
 import {
   LIMITS,
   canvasesScope,

@@ -1,3 +1,4 @@
+/* Receiving, resuming and repeating, each with its fault: one list. */
 import { canvasName, channelScope, encodeEntry, segmentName } from '@causeway/protocol';
 import { Doubtful, Refused, Unavailable } from '@causeway/replica';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -342,6 +343,16 @@ describe('what a region cannot read', () => {
     expect(notices('eu').filter(({ what }) => what === 'parked').length).toBeGreaterThanOrEqual(4);
   });
 
+  it('R10 what nobody can read holds up nothing else of its document', async () => {
+    open();
+    await say('us', 'one');
+    await shows('eu', 'one');
+    inject('us', segmentName(WORKSPACE, CHANNEL, 1), Uint8Array.of(1, 200, 3));
+    await world.until(() => notices('eu').some(({ what }) => what === 'parked'), 'parked');
+    await say('us', 'two');
+    await shows('eu', 'one', 'two');
+  });
+
   it('R10 a row that the database refuses is put aside, and the rest of its batch is applied', async () => {
     open();
     const { store } = world.region('eu');
@@ -357,7 +368,7 @@ describe('what a region cannot read', () => {
     await say('us', 'two');
     world.heal();
     await shows('eu', 'one', 'two');
-    expect(await store.parkedNames()).toEqual([poison]);
+    expect(await store.parkedNames()).toEqual([]);
     await say('us', 'three');
     await shows('eu', 'one', 'two', 'three');
   });

@@ -1,3 +1,4 @@
+/* The write path, point by point, each with the failure that it is about: one list. */
 import { canvasName, messageScope, segmentName, type Ack } from '@causeway/protocol';
 import { Doubtful, Refused, Unavailable } from '@causeway/replica';
 import { afterEach, describe, expect, it } from 'vitest';

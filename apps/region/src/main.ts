@@ -18,7 +18,7 @@ function configOrExit(): Config | undefined {
 
 const config = configOrExit();
 if (config !== undefined) {
-  const log = openLog(config.region, process.env['CAUSEWAY_LOG'] ?? 'info');
+  const log = openLog(config.region, config.logLevel);
   try {
     await runRegion(config, log, stop.signal);
   } catch (error) {

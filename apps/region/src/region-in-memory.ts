@@ -8,6 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Access } from './access.ts';
 import { Catalog } from './catalog.ts';
+import type { Config } from './config/read.ts';
 import type { Manifest } from './config/manifest.ts';
 import type { HttpParts } from './gateway/http.ts';
 import { Metrics } from './metrics.ts';
@@ -68,7 +69,7 @@ export async function manifestForTests(): Promise<Manifest> {
 }
 
 export async function regionInMemory(): Promise<RegionInMemory> {
-  const config = await manifestForTests();
+  const config: Config = { ...(await manifestForTests()), logLevel: 'info' };
   const time = {
     now: () => Date.now(),
     sleep: (ms: number, signal?: AbortSignal): Promise<void> =>

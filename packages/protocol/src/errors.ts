@@ -2,6 +2,7 @@
  * The closed set of errors. `next` is what the reader should do: `retry` here after a moment,
  * go `elsewhere`, `fix` the request, or `stop`. `status` is for HTTP, `close` for WebSockets:
  * 4000-4099 reconnect here, 4100-4199 go to another region, 4400-4499 stop (the range at which stock y-websocket providers stop too).
+ * A frame of more than twice the bound is cut off below this protocol, with RFC 6455's own 1009.
  */
 export const ERRORS = {
   'invalid-request': { status: 400, close: 4400, next: 'fix', title: 'The request is not valid' },

@@ -1,4 +1,11 @@
-import { decodeEntry, encodeEntry, nameOfEntry, parseName, type Entry } from '@causeway/protocol';
+import {
+  ENVELOPE_VERSION,
+  decodeEntry,
+  encodeEntry,
+  nameOfEntry,
+  parseName,
+  type Entry,
+} from '@causeway/protocol';
 import { hybridFromText } from './hybrid-time.ts';
 import { updateRow } from './append-queue.ts';
 import {
@@ -191,12 +198,18 @@ export class Receiver {
     const batch: ApplyBatch = { peer: this.#peer, cursor, rows: [], own: [], parked: [] };
     for (const { name, bytes } of deliveries) {
       const decoded = decodeEntry(bytes);
-      if (decoded.ok && decoded.entry.kind === 'heartbeat') this.#heard(decoded.entry.sentAt);
-      else if (decoded.ok && !this.#parked.has(name) && isRow(decoded.entry, name)) {
-        const row = readRow(decoded.entry);
-        if (row === undefined) this.#park(batch, name, 0, bytes);
-        else batch.rows.push(row);
-      } else this.#park(batch, name, !decoded.ok && decoded.reason === 'newer' ? decoded.version : 0, bytes);
+      if (decoded.ok && decoded.entry.kind === 'heartbeat') {
+        this.#heard(decoded.entry.sentAt);
+        continue;
+      }
+      if (!decoded.ok && decoded.reason === 'newer') {
+        this.#park(batch, name, decoded.version, bytes);
+        continue;
+      }
+      const row = decoded.ok && isRow(decoded.entry, name) ? readRow(decoded.entry) : undefined;
+      if (row === undefined) this.#park(batch, name, 0, bytes);
+      else if (this.#parked.has(name)) this.#park(batch, name, ENVELOPE_VERSION, bytes);
+      else batch.rows.push(row);
     }
     for (const row of batch.rows) this.#witness(row);
     return batch;
@@ -232,9 +245,12 @@ export class Receiver {
     }
   }
 
-  /** Keeps a message as received; everything later about the same document waits with it. */
+  /**
+   * Keeps a message as received. When it was written by a newer version, everything later about
+   * the same document waits with it; version 0 is what nobody can read, and holds up nothing.
+   */
   #park(batch: Pick<ApplyBatch, 'parked'>, name: string, version: number, bytes: Uint8Array): void {
-    if (isDocument(name)) this.#parked.add(name);
+    if (version > 0 && isDocument(name)) this.#parked.add(name);
     batch.parked.push({ name, version, bytes });
     this.#events.notice('parked', { peer: this.#peer, kind: parseName(name)?.kind, version });
   }

@@ -1,7 +1,7 @@
 /**
  * When a region leaves a segment for the next one, without asking anybody: each of the R regions
  * of a zone may put its share into a segment, so that together they stay under the whole. The
- * count is looked at when a post is authored and never refuses an append (DESIGN section 4).
+ * count is looked at when a post is authored and never refuses an append.
  */
 export const SEGMENT = { posts: 500, bytes: 256 * 1024, operations: 5_000, hardStopPosts: 2_000 } as const;
 

@@ -5,7 +5,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { busContract, until } from './contract.ts';
 import { openNatsBus } from './nats-bus.ts';
-import { openNatsWorld, STREAM, ZONE, type NatsWorld } from './nats-world.ts';
+import { openNatsWorld, STREAM, ZONE, type NatsWorld } from './nats-test-world.ts';
 import { Reader } from './reader.ts';
 
 busContract('NatsBus', () => openNatsWorld());

@@ -452,6 +452,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
           { name: segment(2), version: 7, bytes: bytes('from the future') },
           { name: segment(1), version: 7, bytes: bytes('1') },
           { name: segment(1), version: 7, bytes: bytes('2') },
+          { name: segment(3), version: 0, bytes: bytes('nobody can read this') },
         ];
         await store.apply(batch({ parked }));
         await store.apply(batch({ parked }));

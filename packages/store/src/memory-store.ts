@@ -136,7 +136,12 @@ export class MemoryStore implements Store {
   }
 
   parkedNames(): Promise<string[]> {
-    return this.#operation('parkedNames', () => [...this.#parked.keys()].sort(compareText));
+    return this.#operation('parkedNames', () =>
+      [...this.#parked]
+        .filter(([, kept]) => kept.some(({ version }) => version > 0))
+        .map(([name]) => name)
+        .sort(compareText),
+    );
   }
 
   unpublished(options: { after: number; olderThanMs: number; limit: number }): Promise<OutboxRow[]> {

@@ -134,7 +134,9 @@ export class PostgresStore implements Store {
   }
 
   async parkedNames(): Promise<string[]> {
-    const rows = await this.#query('select distinct name from causeway.parked where zone = $1 order by name');
+    const rows = await this.#query(
+      'select distinct name from causeway.parked where zone = $1 and version > 0 order by name',
+    );
     return rows.map((row) => row['name'] as string);
   }
 

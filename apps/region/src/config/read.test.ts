@@ -23,7 +23,7 @@ function read(env: Record<string, string> = {}, text = JSON.stringify(manifest))
 describe('the configuration', () => {
   it('is the manifest, and cannot be changed', () => {
     const config = read();
-    expect(config).toEqual(manifest);
+    expect(config).toEqual({ ...manifest, logLevel: 'info' });
     expect(Object.isFrozen(config)).toBe(true);
   });
 
@@ -41,11 +41,12 @@ describe('the configuration', () => {
   });
 
   it('a variable that is empty counts as unset', () => {
-    expect(read({ DATABASE_URL: '', NATS_URL: '' })).toEqual(manifest);
+    expect(read({ DATABASE_URL: '', NATS_URL: '', CAUSEWAY_LOG: '' })).toEqual(read());
     expect(() => readConfig({ CAUSEWAY_CONFIG: '' })).toThrow('set CAUSEWAY_CONFIG to the path');
   });
 
   const ENV: [name: string, value: string, says: string][] = [
+    ['CAUSEWAY_LOG', 'loud', 'CAUSEWAY_LOG is one of trace, debug'],
     ['DATABASE_URL', 'mysql://u:secret@h/d', 'DATABASE_URL is not valid'],
     ['DATABASE_URL', 'h:5432 secret', 'DATABASE_URL is not valid'],
     ['NATS_URL', 'secret', 'NATS_URL is not valid'],

@@ -3,7 +3,13 @@ import { Value } from 'typebox/value';
 import { Manifest, contradictionIn } from './manifest.ts';
 
 /** What one server process runs with: the manifest, with what the environment overrides. */
-export type Config = Readonly<Manifest>;
+export type Config = Readonly<Manifest> & {
+  /** What is worth a line: `trace` to `fatal`, from `CAUSEWAY_LOG`. */
+  readonly logLevel: LogLevel;
+};
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+type LogLevel = (typeof LOG_LEVELS)[number];
 
 type Nats = Manifest['zones'][number]['nats'];
 
@@ -21,6 +27,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const nats = given('NATS_URL');
   return Object.freeze({
     ...manifest,
+    logLevel: logLevelOf(given('CAUSEWAY_LOG') ?? 'info'),
     postgres: database === undefined ? manifest.postgres : databaseOf(database),
     zones: manifest.zones.map((zone) =>
       nats === undefined ? zone : { ...zone, nats: natsOf(nats, zone.nats) },
@@ -47,6 +54,12 @@ function parse(path: string): Manifest {
   if (contradiction !== undefined)
     throw new Error(`the manifest ${path} contradicts itself: ${contradiction}`);
   return json;
+}
+
+function logLevelOf(text: string): LogLevel {
+  const level = LOG_LEVELS.find((known) => known === text);
+  if (level !== undefined) return level;
+  throw new Error(`CAUSEWAY_LOG is one of ${LOG_LEVELS.join(', ')}`);
 }
 
 function databaseOf(text: string): string {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Manifest } from '@causeway/region';
 import { appUser, natsConfig, peerUser } from '../nats/index.ts';
-import { WorldError } from './error.ts';
+import { WorldError } from '../error.ts';
 import { regionsOf, zonesOf, type Ports } from './layout.ts';
 import type { Secrets } from './secrets.ts';
 

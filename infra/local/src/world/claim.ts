@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { WorldError } from './error.ts';
+import { WorldError } from '../error.ts';
 
 /** Who runs the world of a home folder, and where it can be steered. */
 export type Claim = {

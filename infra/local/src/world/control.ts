@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import fastify, { type FastifyInstance } from 'fastify';
 import { NoSuchLink, type CutOptions, type Links } from '../links/index.ts';
-import { WorldError } from './error.ts';
+import { WorldError } from '../error.ts';
 import { placeholderPage } from './placeholder.ts';
 import type { WorldStatus } from './status.ts';
 import { DEFAULT_TTL_SECONDS } from './token.ts';

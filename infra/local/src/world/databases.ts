@@ -1,5 +1,5 @@
 import postgres from 'postgres';
-import { WorldError } from './error.ts';
+import { WorldError } from '../error.ts';
 
 const DUPLICATE_DATABASE = '42P04';
 

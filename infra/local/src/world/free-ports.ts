@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { WorldError } from './error.ts';
+import { WorldError } from '../error.ts';
 import { portsFrom, REGIONS, type Ports } from './layout.ts';
 
 const RETRY_MS = 100;

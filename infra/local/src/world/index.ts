@@ -1,7 +1,7 @@
 export { homeOf, runningWorld, type Claim } from './claim.ts';
 export type { LinksRequest } from './control.ts';
 export { DEMO_MEMBERS, type Workspace } from './demo.ts';
-export { WorldError } from './error.ts';
+export { WorldError } from '../error.ts';
 export { findBasePort } from './free-ports.ts';
 export { basePortOf, chooseRegions, REGIONS } from './layout.ts';
 export type { Progress, WorldOptions } from './options.ts';

@@ -1,4 +1,4 @@
-import { WorldError } from './error.ts';
+import { WorldError } from '../error.ts';
 
 /** All regions that a local world can have, in the order of their ports. */
 export const REGIONS = ['us-east', 'eu-west', 'eu-central', 'ap-south'] as const;

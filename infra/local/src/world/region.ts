@@ -1,4 +1,4 @@
-import { WorldError } from './error.ts';
+import { WorldError } from '../error.ts';
 import { Part, type Process } from './part.ts';
 import { peersOf, type PartName, type PartStatus, type RegionStatus } from './status.ts';
 import { isReady } from './server.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startChild, type Child } from '../child.ts';
-import { WorldError } from './error.ts';
+import { WorldError } from '../error.ts';
 import { lastLines } from './log-file.ts';
 import type { Process } from './part.ts';
 

@@ -1,6 +1,6 @@
 import { isId } from '@causeway/protocol';
 import { importJWK, SignJWT } from 'jose';
-import { WorldError } from './error.ts';
+import { WorldError } from '../error.ts';
 import type { Secrets } from './secrets.ts';
 
 export const DEFAULT_TTL_SECONDS = 12 * 60 * 60;

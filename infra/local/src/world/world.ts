@@ -3,7 +3,7 @@ import { createLinks, type Links } from '../links/index.ts';
 import { claimHome } from './claim.ts';
 import { startControl } from './control.ts';
 import { DEMO_MEMBERS, demoWorkspaces, type Workspace } from './demo.ts';
-import { WorldError } from './error.ts';
+import { WorldError } from '../error.ts';
 import { requireFreePorts } from './free-ports.ts';
 import { chooseRegions, portsFrom, regionsOf } from './layout.ts';
 import { openLog } from './log-file.ts';

@@ -24,7 +24,10 @@ const ReactionParams = Type.Object({
   emoji: Type.String({ minLength: 1, maxLength: LIMITS.emojiChars }),
 });
 const PageQuery = Type.Object(
-  { cursor: Type.Optional(Type.String()), limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,3}$' })) },
+  {
+    cursor: Type.Optional(Type.String()),
+    limit: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,2}$' })),
+  },
   { additionalProperties: false },
 );
 /** The place of the last message of a page: its `t` and its id. */
@@ -59,7 +62,7 @@ export const messageRoutes: Routes = (server, parts) => {
     async (request) => {
       const scene = sceneOf(parts, request, request.params.workspace);
       const channel = channelOf(parts, scene, request.params.channel);
-      const limit = Math.min(PAGE.most, Math.max(1, Number(request.query.limit ?? PAGE.default)));
+      const limit = Math.min(PAGE.most, Number(request.query.limit ?? PAGE.default));
       const before = cursorOf(request.query.cursor);
       const page = await scene.replica.messages(scene.workspace.id, channel.id, before, limit);
       return { ...page, clock: scene.replica.clock.read() };

@@ -146,7 +146,7 @@ describe('a session', () => {
     expect(rooms.size).toBe(0);
   });
 
-  it('a document that cannot be loaded closes it with not-ready, and leaves nothing (PAINS 2)', async () => {
+  it('a document that cannot be loaded closes it with not-ready, and leaves nothing', async () => {
     region.broken = true;
     for (let n = 0; n < 1_000; n++) {
       const { socket } = await open(canvasName('acme-id', `c${n}`));
@@ -252,7 +252,7 @@ describe('a session', () => {
     expectClosed(socket, 'unauthorized');
   });
 
-  it('20,000 random and mutated frames: none throws, an honest session beside them goes on (PAINS 8)', async () => {
+  it('20,000 random and mutated frames: none throws, an honest session beside them goes on', async () => {
     const honest = await open(canvasName('acme-id', base64url(randomBytes(16))));
     const whole = [
       step1Frame(EMPTY_VECTOR),
