@@ -143,7 +143,7 @@ async function settle(world: World, scopes: readonly string[]): Promise<Durable[
   let states: Durable[] | undefined;
   const converged = async (): Promise<boolean> => {
     for (const { store } of world.regions) {
-      if ((await store.unpublished({ after: 0, olderThanMs: 0, limit: 1 })).length > 0) return false;
+      if ((await store.unpublished({ olderThanMs: 0, limit: 1 })).length > 0) return false;
       if ((await store.untidy(1)).length > 0) return false;
     }
     await world.time.sleep(1_000);

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,10 +30,12 @@ afterEach(async () => {
 });
 
 /** Runs the command line as a person does, with its output in a pipe. */
-function causeway(...args: string[]): Running {
+const causeway = (...args: string[]): Running => causewayIn({}, ...args);
+
+function causewayIn(more: Record<string, string>, ...args: string[]): Running {
   const { DATABASE_URL: _, NATS_URL: __, ...env } = process.env;
   const child = spawn(process.execPath, [BIN, ...args], {
-    env: { ...env, CAUSEWAY_HOME: home, CAUSEWAY_BASE_PORT: String(basePort) },
+    env: { ...env, CAUSEWAY_HOME: home, CAUSEWAY_BASE_PORT: String(basePort), ...more },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';
@@ -92,6 +94,32 @@ test('a world is brought up, steered and taken down from the command line', asyn
   expect((await done('down')).code).toBe(0);
   expect(await up.ended).toBe(0);
   await until(() => expect(pids.filter((pid) => !isGone(pid))).toEqual([]));
+});
+
+test('an old nats-server is refused in a line, not with a stack trace', async () => {
+  const old = join(home, 'old-nats-server');
+  writeFileSync(old, '#!/bin/sh\necho nats-server: v2.9.10\n', { mode: 0o755 });
+  const up = causewayIn({ NATS_SERVER: old }, 'up', '--regions', 'ap-south');
+  expect(await up.ended).toBe(1);
+  expect(up.text()).toContain(`NATS_SERVER is ${old}, which is nats-server 2.9.10, older than`);
+  expect(up.text()).not.toContain('\n    at ');
+});
+
+test('a broker elsewhere that does not answer is told of, and a region goes on', async () => {
+  const nobody = `nats://somebody:secret@127.0.0.1:${basePort + 1_000}`;
+  const up = causewayIn({ NATS_URL: nobody }, 'up', '--regions', 'ap-south');
+  const { regions } = await isUp(up);
+  expect(regions[0]).toMatchObject({ ready: true, broker: 'down' });
+  await until(() =>
+    expect(up.text()).toContain(`NATS at nats://127.0.0.1:${basePort + 1_000} does not answer yet`),
+  );
+  expect((await done('status')).text).toMatch(/ap-south +ready +ready +no answer +ready/);
+  expect(await done('tail', '--channel', 'nope')).toEqual({
+    code: 1,
+    text: 'there is no channel "nope" here\n',
+  });
+  expect((await done('down')).code).toBe(0);
+  expect(await up.ended).toBe(0);
 });
 
 test.each(['SIGINT', 'SIGTERM'] as const)('%s stops everything', async (signal) => {

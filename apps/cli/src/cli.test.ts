@@ -1,7 +1,9 @@
 import { PassThrough } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import type { LinksRequest, WorldStatus } from '@causeway/local';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { CausewayError } from '@causeway/protocol';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Context } from './context.ts';
 import { Failure } from './failure.ts';
 import { run } from './run.ts';
@@ -22,6 +24,7 @@ let asked: (LinksRequest | TokenQuery)[];
 let world: () => WorldClient;
 let env: Record<string, string>;
 
+afterEach(() => vi.restoreAllMocks());
 beforeEach(() => {
   [out, err] = [new Paper(), new Paper()];
   asked = [];
@@ -42,14 +45,15 @@ beforeEach(() => {
   });
 });
 
-const causeway = (line: string): Promise<number> => {
+const causeway = (line: string): Promise<number> => causewayWith(...line.split(' '));
+const causewayWith = (...args: string[]): Promise<number> => {
   const context: Context = {
     env,
     out: out as unknown as NodeJS.WriteStream,
     err: err as unknown as NodeJS.WriteStream,
     world: () => world(),
   };
-  return run(line.split(' '), context);
+  return run(args, context);
 };
 
 const STATUS: WorldStatus = {
@@ -81,7 +85,7 @@ const STATUS: WorldStatus = {
         postgres: { state: 'ready', pid: 4, port: 4112 },
       },
       peers: [
-        { zone: 'global', region: 'us-east', connected: false, lagMs: 61_000 },
+        { zone: 'global', region: 'us-east', connected: false, lagMs: 45, heardAt: 1_000_000 },
         { zone: 'eu', region: 'us-east', connected: true, lagMs: 12 },
       ],
     },
@@ -133,6 +137,11 @@ describe('what is wrong is said with what to do, without a stack trace', () => {
     ['nonsense', 'unknown command'],
     ['partition us-east', "missing required argument 'b'"],
     ['slow a b soon', 'Write a time like 120ms'],
+    ['slow a b 99h', 'A link delays by 60s at most'],
+    ['up --delay 61s', 'A link delays by 60s at most'],
+    ['tail --lines banana', 'Write a whole number from 1 on'],
+    ['tail --lines 0', 'Write a whole number from 1 on'],
+    ['replay x --lines 1.5', 'Write a whole number from 1 on'],
     ['heal a b c', 'too many arguments'],
     ['status --fast', "unknown option '--fast'"],
   ])('%s: exit code 2', async (line, message) => {
@@ -152,10 +161,40 @@ describe('what is wrong is said with what to do, without a stack trace', () => {
 
   test('the world refuses: exit code 2', async () => {
     world = () => {
-      throw new Failure('There is no region mars in this world. Regions: us-east.', 'wrong-use');
+      throw new Failure('There is no region "mars" in this world. Regions: us-east.', 'wrong-use');
     };
     expect(await causeway('partition us-east mars')).toBe(2);
     expect(err.text).toContain('Regions: us-east');
+  });
+
+  test.each([
+    [['post', ''], 'the text is empty'],
+    [['post', 'x'.repeat(40_001)], 'at most 40000 characters, this one has 40001'],
+    [['post', 'yes', '--thread', 'zzz'], '--thread "zzz" is no id of a message'],
+    [
+      ['post', 'yes', '--region', 'mars'],
+      'There is no region "mars" in this world. Regions: us-east, eu-west.',
+    ],
+  ])('%j: exit code 2, in words of a person', async (args, message) => {
+    expect(await causewayWith(...args)).toBe(2);
+    expect(err.text).toContain(message);
+    expect(err.text).not.toContain('\n    at ');
+    expect(asked).toEqual([]);
+  });
+
+  test('a region refuses: its words, exit code 1', async () => {
+    world = () => {
+      throw new CausewayError('not-found', 'there is no channel "nope" here');
+    };
+    expect(await causeway('tail --channel nope')).toBe(1);
+    expect(err.text).toBe('there is no channel "nope" here\n');
+  });
+
+  test('a home that is a file: exit code 1', async () => {
+    env['CAUSEWAY_HOME'] = fileURLToPath(import.meta.url);
+    expect(await causeway('up')).toBe(1);
+    expect(err.text).toContain('Set CAUSEWAY_HOME to a folder that you can write.\n');
+    expect(err.text).not.toContain('\n    at ');
   });
 
   test.each([
@@ -177,14 +216,23 @@ test.each(['up', 'status', 'partition', 'slow', 'heal', 'token', 'down'])(
   },
 );
 
+test.each([
+  ['token', 'e.g. 30m or 7d (default: 12h)'],
+  ['replay', 'of its lines (default: all)'],
+])('%s --help shows defaults as people write them', async (command, words) => {
+  await causeway(`${command} --help`);
+  expect(out.text.replaceAll(/\s+/g, ' ')).toContain(words);
+});
+
 test('status shows regions and links, without colours in a pipe', async () => {
+  vi.spyOn(Date, 'now').mockReturnValue(1_061_000);
   expect(await causeway('status')).toBe(0);
   expect(out.text).toBe(stripVTControlCharacters(out.text));
   expect(out.text).toBe(`Causeway at http://127.0.0.1:4100 (pid 4711)
 
 REGION   STATE      SERVER  NATS   POSTGRES  LAG
 us-east  ready      ready   ready  external  eu-west 41 ms
-eu-west  not ready  dead    ready  ready     us-east 61 s (cut off)
+eu-west  not ready  dead    ready  ready     us-east silent for 61 s (cut off)
 
 LINK               THERE             BACK
 us-east - eu-west  cut (black hole)  40 ms

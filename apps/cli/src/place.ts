@@ -29,7 +29,7 @@ export async function signIn(context: Context, { region, member, workspace }: Pl
   const url = urls.get(region ?? home ?? '') ?? (region === undefined ? [...urls.values()][0] : undefined);
   if (url === undefined)
     throw new Failure(
-      `There is no region "${region}" in this world. Regions: ${[...urls.keys()].join(', ')}`,
+      `There is no region "${region}" in this world. Regions: ${[...urls.keys()].join(', ')}.`,
       'wrong-use',
     );
   const token = await world.token({ member, workspace });

@@ -1,4 +1,5 @@
 import { WorldError } from '@causeway/local';
+import { CausewayError } from '@causeway/protocol';
 import { CommanderError } from 'commander';
 import type { Context } from './context.ts';
 import { Failure } from './failure.ts';
@@ -14,7 +15,7 @@ export async function run(args: readonly string[], context: Context): Promise<nu
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (error instanceof Failure || error instanceof WorldError) {
+    if (isExpected(error)) {
       context.err.write(`${error.message}\n`);
       return error instanceof Failure && error.kind === 'wrong-use' ? 2 : 1;
     }
@@ -22,3 +23,6 @@ export async function run(args: readonly string[], context: Context): Promise<nu
     return 1;
   }
 }
+
+const isExpected = (error: unknown): error is Error =>
+  error instanceof Failure || error instanceof WorldError || error instanceof CausewayError;

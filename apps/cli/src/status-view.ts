@@ -4,16 +4,18 @@ import { table } from './table.ts';
 
 type Link = WorldStatus['links'][number];
 
-/** Regions with what is the matter with them, then links. */
-export function statusView(status: WorldStatus, paint: Paint): string {
+/** Regions with what is the matter with them at `now` (milliseconds since 1970), then links. */
+export function statusView(status: WorldStatus, paint: Paint, now: number): string {
   const head = (...titles: string[]): string[] => titles.map((title) => paint('dim', title));
   const regions = table([
     head('REGION', 'STATE', 'SERVER', 'NATS', 'POSTGRES', 'LAG'),
     ...status.regions.map((region) => [
       region.region,
       region.ready ? paint('green', 'ready') : paint('red', 'not ready'),
-      ...[region.parts.server, region.parts.nats, region.parts.postgres].map((part) => partView(part, paint)),
-      lagView(region, paint),
+      partView(region.parts.server, paint),
+      brokerView(region, paint),
+      partView(region.parts.postgres, paint),
+      lagView(region, paint, now),
     ]),
   ]);
   const pairs = pairsOf(status.links);
@@ -34,8 +36,14 @@ function partView({ state }: PartStatus, paint: Paint): string {
   return paint(state === 'off' ? 'dim' : 'yellow', state);
 }
 
+/** Of a broker that runs elsewhere we know only what the region says. */
+const brokerView = ({ parts, broker }: RegionStatus, paint: Paint): string =>
+  parts.nats.state === 'external' && broker === 'down'
+    ? paint('yellow', 'no answer')
+    : partView(parts.nats, paint);
+
 /** Of each peer the worse of its zones. */
-function lagView({ peers }: RegionStatus, paint: Paint): string {
+function lagView({ peers }: RegionStatus, paint: Paint, now: number): string {
   const worst = new Map<string, PeerStatus>();
   for (const peer of peers) {
     const known = worst.get(peer.region);
@@ -43,12 +51,16 @@ function lagView({ peers }: RegionStatus, paint: Paint): string {
   }
   if (worst.size === 0) return paint('dim', '-');
   return [...worst.values()]
-    .map(({ region, connected, lagMs }) => {
-      const lag = lagMs === undefined ? '?' : milliseconds(lagMs);
-      return connected ? `${region} ${lag}` : paint('yellow', `${region} ${lag} (cut off)`);
-    })
+    .map((peer) =>
+      peer.connected
+        ? `${peer.region} ${peer.lagMs === undefined ? '?' : milliseconds(peer.lagMs)}`
+        : paint('yellow', `${peer.region} ${silence(peer, now)} (cut off)`),
+    )
     .join(', ');
 }
+
+const silence = ({ heardAt }: PeerStatus, now: number): string =>
+  heardAt === undefined ? 'never heard' : `silent for ${milliseconds(Math.max(0, now - heardAt))}`;
 
 const badness = ({ connected, lagMs }: PeerStatus): number =>
   connected ? (lagMs ?? Number.MAX_SAFE_INTEGER) : Number.POSITIVE_INFINITY;

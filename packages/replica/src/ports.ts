@@ -124,10 +124,13 @@ export interface Store {
   /** All segments of a channel that hold anything, lowest first. */
   segments(channel: string): Promise<SegmentRow[]>;
   cursor(peer: string): Promise<Cursor | undefined>;
-  /** Names with parked messages. */
+  /** Names with messages parked for a newer version (0, what nobody can read, not counted). */
   parkedNames(): Promise<string[]>;
-  /** Outbox rows above `after` that are at least `olderThanMs` old, lowest first. */
-  unpublished(options: { after: number; olderThanMs: number; limit: number }): Promise<OutboxRow[]>;
+  /**
+   * Outbox rows that are at least `olderThanMs` old, lowest first. There is no "from": numbers are
+   * drawn before the commit, so a lower one may appear later.
+   */
+  unpublished(options: { olderThanMs: number; limit: number }): Promise<OutboxRow[]>;
   /** Takes rows out of the outbox. */
   published(seqs: readonly number[]): Promise<void>;
   /**
@@ -166,14 +169,17 @@ export interface Bus {
   open(): Promise<{ stream: string; lastSequence: number }>;
   /**
    * Puts one message into this region's stream, in the order of the calls; resolves when the
-   * broker has it. The broker drops repeats of an id that it remembers. Rejects with BusDown.
+   * broker has it. The broker drops repeats of an id of the last two minutes. Rejects with
+   * BusDown, and with RangeError when a message of this size can never pass.
    */
   publish(message: { id: string; name: string; bytes: Uint8Array }): Promise<{ sequence: number }>;
   /**
    * Reads a peer's stream in order from sequence `from` on (or the first one still there).
    * `deliver` gets batches of at most 500 messages and 1 MiB, one at a time, and the next one
-   * only after it has resolved. Never resolves: rejects with BusDown when the connection or the
-   * consumer is lost, with deliver's error when that throws, and when the signal fires.
+   * only after it has resolved. Beyond the end it waits for that very sequence. The newest follow
+   * of a region takes the place of an older one. Never resolves: rejects, between deliveries, with
+   * BusDown when the connection or the consumer is lost, with deliver's error when that throws,
+   * and when the signal fires.
    */
   follow(
     peer: string,

@@ -15,6 +15,8 @@ const SETTLE_MS = 25;
 export type PublisherEvents = {
   /** Rows found in the outbox that this process did not commit itself, or of which it never knew. */
   found(rows: readonly OutboxRow[]): void;
+  /** A row that the broker can never take; rows are bounded so that there is none. */
+  unpublishable(row: OutboxRow): void;
   down(error: unknown): void;
   up(incarnation: string): void;
 };
@@ -155,7 +157,9 @@ export class Publisher {
         .then(
           () => this.#settle(row.seq),
           (error: unknown) => {
-            failure = error;
+            // Stays known and in the outbox: trying it again and again would hold up all others.
+            if (error instanceof RangeError) this.#events.unpublishable(row);
+            else failure = error;
           },
         )
         .finally(() => {
@@ -174,7 +178,7 @@ export class Publisher {
   /** Reads what memory has not: after a start, an outage, or an overflow. */
   async #refill(): Promise<void> {
     this.#overflowed = false;
-    const rows = await this.#store.unpublished({ after: 0, olderThanMs: 0, limit: QUEUED });
+    const rows = await this.#store.unpublished({ olderThanMs: 0, limit: QUEUED });
     // What was committed meanwhile comes behind what was read, and if there is still more, not yet.
     const meanwhile = this.#queue.splice(0);
     this.#overflowed ||= rows.length === QUEUED;
@@ -188,7 +192,7 @@ export class Publisher {
   async #sweeping(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#time.sleep(SWEEP.everyMs, signal);
-      const rows = await this.#store.unpublished({ after: 0, ...SWEEP }).catch(() => []);
+      const rows = await this.#store.unpublished({ ...SWEEP }).catch(() => []);
       const missing = rows.filter(({ seq }) => !this.#known.has(seq));
       this.#events.found(missing);
       this.add(missing);

@@ -29,7 +29,16 @@ import { Tidier } from './tidy.ts';
 
 /** What happened, for logs and metrics. Never holds content, names of members or slugs (R6). */
 export type Notice = {
-  what: 'started-over' | 'parked' | 'lost' | 'gap' | 'commit-failed' | 'tidy-failed' | 'bus-down' | 'bus-up';
+  what:
+    | 'started-over'
+    | 'parked'
+    | 'lost'
+    | 'gap'
+    | 'commit-failed'
+    | 'tidy-failed'
+    | 'unpublishable'
+    | 'bus-down'
+    | 'bus-up';
   [detail: string]: unknown;
 };
 
@@ -119,6 +128,7 @@ export class Replica {
     );
     this.publisher = new Publisher(bus, store, time, {
       found: (rows) => this.#found(rows),
+      unpublishable: ({ seq }) => options.notice({ what: 'unpublishable', seq }),
       down: (error) => options.notice({ what: 'bus-down', why: String(error) }),
       up: (incarnation) => options.notice({ what: 'bus-up', incarnation }),
     });

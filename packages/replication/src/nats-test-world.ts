@@ -5,7 +5,7 @@ import {
   appUser,
   createLinks,
   findNatsServer,
-  homeOf,
+  natsCacheFolder,
   natsConfig,
   peerUser,
   startNats,
@@ -40,7 +40,7 @@ export type NatsWorld = BusWorld & {
 
 export async function openNatsWorld(options: { delayMs?: number } = {}): Promise<NatsWorld> {
   const { delayMs = 0 } = options;
-  const { path: binary } = await findNatsServer({ cache: `${homeOf(process.env)}/cache` });
+  const { path: binary } = await findNatsServer({ cache: natsCacheFolder() });
   const folder = mkdtempSync(`${tmpdir()}/causeway-nats-`);
   const ports = { us: await freePort(), eu: await freePort() };
   const start = (region: Region): Promise<NatsServer> =>

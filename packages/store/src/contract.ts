@@ -55,7 +55,7 @@ const batch = (more: Partial<ApplyBatch> = {}): ApplyBatch => ({
   ...more,
 });
 
-const everything = { after: 0, olderThanMs: 0, limit: 10_000 };
+const everything = { olderThanMs: 0, limit: 10_000 };
 const entriesOf = (rows: readonly { entry: Entry }[]): Entry[] => rows.map(({ entry }) => entry);
 const idsOf = (rows: readonly { id: string }[]): string[] => rows.map(({ id }) => id).sort();
 
@@ -170,11 +170,10 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         expect(entriesOf(await store.unpublished(everything))).toEqual([entry]);
       });
 
-      it('R10 answers at most `limit` rows above `after`, old enough', async () => {
+      it('R10 answers at most `limit` rows, the lowest, old enough', async () => {
         const store = fresh();
         const { outbox } = await store.append(['1', '2', '3'].map((n) => update('acme/canvas/a', n)));
-        const { after, limit } = { after: outbox[0]!.seq, limit: 1 };
-        expect(await store.unpublished({ after, limit, olderThanMs: 0 })).toEqual([outbox[1]]);
+        expect(await store.unpublished({ limit: 2, olderThanMs: 0 })).toEqual(outbox.slice(0, 2));
         expect(await store.unpublished({ ...everything, olderThanMs: 3_600_000 })).toEqual([]);
       });
 

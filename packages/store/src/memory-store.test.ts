@@ -58,7 +58,7 @@ describe('faults of the memory store', () => {
     let now = 1_000;
     const store = new MemoryStore({ region: 'us-east', now: () => now });
     await store.append([row]);
-    const question = { after: 0, olderThanMs: 500, limit: 10 };
+    const question = { olderThanMs: 500, limit: 10 };
     expect(await store.unpublished(question)).toEqual([]);
     now += 500;
     expect(await store.unpublished(question)).toHaveLength(1);

@@ -144,11 +144,11 @@ export class MemoryStore implements Store {
     );
   }
 
-  unpublished(options: { after: number; olderThanMs: number; limit: number }): Promise<OutboxRow[]> {
+  unpublished(options: { olderThanMs: number; limit: number }): Promise<OutboxRow[]> {
     return this.#operation('unpublished', () => {
       const until = this.#now() - options.olderThanMs;
       return [...this.#outbox.values()]
-        .filter(({ seq, at }) => seq > options.after && at <= until)
+        .filter(({ at }) => at <= until)
         .sort((a, b) => a.seq - b.seq)
         .slice(0, options.limit)
         .map(({ seq, entry }) => ({ seq, entry: copyOf(entry) }));

@@ -7,15 +7,15 @@ const UNPUBLISHED = `
   select o.seq, o.name, o.cells, l.bytes, l.member
   from causeway.outbox o
   left join causeway.log l on l.zone = o.zone and l.name = o.name and l.id = o.log_id
-  where o.zone = $1 and o.seq > $2::bigint and o.at <= now() - $3::float8 * interval '1 millisecond'
-  order by o.seq limit $4::bigint`;
+  where o.zone = $1 and o.at <= now() - $2::float8 * interval '1 millisecond'
+  order by o.seq limit $3::bigint`;
 
 export async function unpublished(
   connection: Connection,
   zone: string,
-  { after, olderThanMs, limit }: { after: number; olderThanMs: number; limit: number },
+  { olderThanMs, limit }: { olderThanMs: number; limit: number },
 ): Promise<OutboxRow[]> {
-  const rows = await connection.query(UNPUBLISHED, [zone, String(after), String(olderThanMs), String(limit)]);
+  const rows = await connection.query(UNPUBLISHED, [zone, String(olderThanMs), String(limit)]);
   return rows.map((row) => ({ seq: Number(row['seq']), entry: entryOf(row) }));
 }
 

@@ -182,7 +182,7 @@ describe('faults', () => {
     await own.restart();
     await vi.waitFor(async () => expect(await database.healthy()).toBe(true), 10_000);
     expect(await store.loadDocument(NAME)).toEqual([new TextEncoder().encode('kept')]);
-    expect(await store.unpublished({ after: 0, olderThanMs: 0, limit: 10 })).toEqual(outbox);
+    expect(await store.unpublished({ olderThanMs: 0, limit: 10 })).toEqual(outbox);
     await store.append([update('again')]);
     expect(await store.loadDocument(NAME)).toHaveLength(2);
   }, 60_000);
@@ -277,7 +277,7 @@ describe('faults', () => {
     );
     await expect(store.adoptIncarnation('two')).rejects.toThrow();
     await sql.unsafe('drop trigger fail on causeway.outbox');
-    expect(await store.unpublished({ after: 0, olderThanMs: 0, limit: 10 })).toEqual(outbox);
+    expect(await store.unpublished({ olderThanMs: 0, limit: 10 })).toEqual(outbox);
     expect(await store.adoptIncarnation('two')).toBe(true);
   });
 });

@@ -140,7 +140,7 @@ export class PostgresStore implements Store {
     return rows.map((row) => row['name'] as string);
   }
 
-  unpublished(options: { after: number; olderThanMs: number; limit: number }): Promise<OutboxRow[]> {
+  unpublished(options: { olderThanMs: number; limit: number }): Promise<OutboxRow[]> {
     return this.#queries.run((connection) => outbox.unpublished(connection, this.#zone, options));
   }
 

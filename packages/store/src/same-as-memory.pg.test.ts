@@ -110,7 +110,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         store.adoptIncarnation(name),
   ),
   fc.nat({ max: 5 }).map((count): Step => async (store) => {
-    const found = await store.unpublished({ after: 0, olderThanMs: 0, limit: count });
+    const found = await store.unpublished({ olderThanMs: 0, limit: count });
     await store.published(found.map(({ seq }) => seq));
   }),
   fc.nat({ max: 3 }).map(
@@ -130,7 +130,7 @@ async function contents(store: Store): Promise<unknown> {
     segments: await Promise.all(CHANNELS.map((channel) => store.segments(channel))),
     cursors: await Promise.all(PEERS.map((peer) => store.cursor(peer))),
     parked: await store.parkedNames(),
-    outbox: withoutNumbers(await store.unpublished({ after: 0, olderThanMs: 0, limit: 1_000 })),
+    outbox: withoutNumbers(await store.unpublished({ olderThanMs: 0, limit: 1_000 })),
     untidy: withoutNumbers(await store.untidy(1_000)),
   };
 }

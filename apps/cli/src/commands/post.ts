@@ -1,3 +1,4 @@
+import { HASH_ID, LIMITS } from '@causeway/protocol';
 import type { Command } from 'commander';
 import { say, type Context } from '../context.ts';
 import { Failure } from '../failure.ts';
@@ -13,6 +14,7 @@ export function addPost(program: Command, context: Context): void {
       '\nExample:\n  npx causeway post "hello from Frankfurt" --region eu-central --member ben',
     )
     .action(async (text: string, { thread, ...place }: Place & { thread?: string }) => {
+      check(text, thread);
       const client = await signIn(context, place);
       try {
         const { id } = await client.post(place.channel, text, thread === undefined ? {} : { thread });
@@ -23,4 +25,19 @@ export function addPost(program: Command, context: Context): void {
         client.close();
       }
     });
+}
+
+/** What the region would refuse too, in words about this command line. */
+function check(text: string, thread: string | undefined): void {
+  if (text === '') throw new Failure('Say something: the text is empty.', 'wrong-use');
+  if (text.length > LIMITS.bodyChars)
+    throw new Failure(
+      `A message holds at most ${LIMITS.bodyChars} characters, this one has ${text.length}.`,
+      'wrong-use',
+    );
+  if (thread !== undefined && !HASH_ID.test(thread))
+    throw new Failure(
+      `--thread "${thread}" is no id of a message: those have 22 characters, as "causeway post" prints them.`,
+      'wrong-use',
+    );
 }

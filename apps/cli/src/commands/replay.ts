@@ -1,8 +1,9 @@
 import type { Client } from '@causeway/client';
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { setTimeout as pause } from 'node:timers/promises';
 import { memberOf, readAnswers, readLog, type Said } from '../chat-log.ts';
 import { say, type Context } from '../context.ts';
+import { count } from '../counts.ts';
 import { Failure } from '../failure.ts';
 import { regionUrls, signIn } from '../place.ts';
 import { onSignals } from '../signals.ts';
@@ -25,11 +26,10 @@ export function addReplay(program: Command, context: Context): void {
     )
     .option('-w, --workspace <id>', 'into which workspace', 'demo')
     .option('-c, --channel <channel>', 'into which channel', 'general')
-    .option(
-      '-n, --lines <count>',
-      'only so many of its lines',
-      (text) => Number(text),
-      Number.POSITIVE_INFINITY,
+    .addOption(
+      new Option('-n, --lines <count>', 'only so many of its lines')
+        .argParser(count)
+        .default(Number.POSITIVE_INFINITY, 'all'),
     )
     .addHelpText('after', '\nExample:\n  npx causeway replay chat.raw.txt --speed max --channel random')
     .action(async (file: string, options: Options) => {

@@ -13,7 +13,9 @@ export function addStatus(program: Command, context: Context): void {
       const status = await context.world().status();
       say(
         context,
-        json === true ? JSON.stringify(status, null, 2) : statusView(status, paintFor(context.out)),
+        json === true
+          ? JSON.stringify(status, null, 2)
+          : statusView(status, paintFor(context.out), Date.now()),
       );
     });
 }

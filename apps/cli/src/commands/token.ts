@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { say, type Context } from '../context.ts';
 import { duration } from '../durations.ts';
 
@@ -11,7 +11,11 @@ export function addToken(program: Command, context: Context): void {
     .argument('<member>', 'a demo member (ada, ben, chiara, dev) or any other id')
     .option('-w, --workspace <id>', 'the workspace it is for', 'demo')
     .option('-r, --region <region>', 'the region that signs it; the home of the workspace by default')
-    .option('--ttl <time>', 'how long it is valid, e.g. 30m or 7d', duration('s'), 12 * 3_600_000)
+    .addOption(
+      new Option('--ttl <time>', 'how long it is valid, e.g. 30m or 7d')
+        .argParser(duration('s'))
+        .default(12 * 3_600_000, '12h'),
+    )
     .addHelpText('after', '\nExample:\n  TOKEN=$(npx causeway token ada --workspace demo --ttl 12h)')
     .action(async (member: string, { workspace, region, ttl }: Options) => {
       const token = await context.world().token({

@@ -8,12 +8,13 @@ import {
 } from '@causeway/local';
 import type { Command } from 'commander';
 import { say, type Context } from '../context.ts';
-import { duration } from '../durations.ts';
+import { delay } from '../durations.ts';
 import { Failure } from '../failure.ts';
 import { paintFor } from '../paint.ts';
 import { watchLauncher } from '../parent.ts';
 import { progressFor } from '../progress.ts';
 import { onSignals } from '../signals.ts';
+import { silentBroker } from '../silent-broker.ts';
 import { welcome } from '../welcome.ts';
 
 type Options = { regions?: string[]; delay?: number };
@@ -27,11 +28,7 @@ export function addUp(program: Command, context: Context): void {
     .option('--regions <a,b>', 'a smaller world: us-east, eu-west, eu-central, ap-south', (text) =>
       text.split(',').map((name) => name.trim()),
     )
-    .option(
-      '--delay <time>',
-      'one-way delay of all links, e.g. 40ms, instead of those of a map',
-      duration('ms'),
-    )
+    .option('--delay <time>', 'one-way delay of all links, e.g. 40ms, instead of those of a map', delay)
     .addHelpText(
       'after',
       `
@@ -48,7 +45,7 @@ Environment:
     .action((options: Options) => up(context, options));
 }
 
-async function up(context: Context, { regions: asked, delay }: Options): Promise<void> {
+async function up(context: Context, { regions: asked, delay: all }: Options): Promise<void> {
   const regions = chooseRegions(asked);
   const ended = new AbortController();
   const end = (): void => ended.abort(new Failure('Stopped before the world was up.'));
@@ -63,14 +60,14 @@ async function up(context: Context, { regions: asked, delay }: Options): Promise
       home: homeOf(context.env),
       basePort: basePortOf(context.env),
       regions,
-      ...(delay === undefined ? {} : { delays: () => delay }),
+      ...(all === undefined ? {} : { delays: () => all }),
       page: true,
       env: context.env,
       signal: ended.signal,
       onDown: end,
       onEvent: (line) => void context.err.write(`${line}\n`),
     });
-    if (!ended.signal.aborted) say(context, `\n${welcome(await world.status(), paintFor(context.out))}\n`);
+    if (!ended.signal.aborted) await greet(context, world, ended.signal);
     await aborted(ended.signal);
     context.err.write('Stopping …\n');
     await world.stop();
@@ -79,6 +76,12 @@ async function up(context: Context, { regions: asked, delay }: Options): Promise
     ignoreSignals();
     unwatch();
   }
+}
+
+async function greet(context: Context, world: World, signal: AbortSignal): Promise<void> {
+  say(context, `\n${welcome(await world.status(), paintFor(context.out))}\n`);
+  const silent = await silentBroker(world, { signal });
+  if (silent !== undefined) context.err.write(`${silent}\n`);
 }
 
 async function start(context: Context, regions: readonly string[], options: WorldOptions): Promise<World> {

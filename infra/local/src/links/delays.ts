@@ -8,6 +8,9 @@ const ONE_WAY_MS: Readonly<Record<string, number>> = {
   'ap-south eu-central': 55,
 };
 
+/** The longest one-way delay that a link can be given, in milliseconds. */
+export const MAX_DELAY_MS = 60_000;
+
 /** The delay of a road, in milliseconds. */
 export type Delays = (from: string, to: string) => number;
 

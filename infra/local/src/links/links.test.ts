@@ -285,5 +285,5 @@ test('refuses regions that it does not know', async () => {
   await open();
   expect(() => links.cut('east', 'north')).toThrow(NoSuchLink);
   expect(() => links.port('east', 'east')).toThrow(NoSuchLink);
-  expect(() => links.heal('north')).toThrow('Regions: east, west.');
+  expect(() => links.heal('north')).toThrow('There is no region "north" in this world. Regions: east, west.');
 });

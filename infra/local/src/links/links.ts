@@ -77,7 +77,7 @@ export async function createLinks(options: LinksOptions): Promise<Links> {
 
   const known = (region: string): void => {
     if (!regions.includes(region))
-      throw new NoSuchLink(`There is no region ${region} in this world.`, regions);
+      throw new NoSuchLink(`There is no region "${region}" in this world.`, regions);
   };
   const road = (from: string, to: string): Road => {
     known(from);

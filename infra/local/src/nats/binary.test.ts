@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findNatsServer, type FindNatsOptions, type NatsSource } from './binary.ts';
+import { WorldError } from '../error.ts';
 import { isRecent } from './version.ts';
 
 let folder: string;
@@ -54,6 +55,15 @@ test('an old server that NATS_SERVER names is refused, with what to do', async (
   await expect(find({ env: { NATS_SERVER: `${folder}/nothing` } })).rejects.toThrow(
     'no nats-server that runs',
   );
+});
+
+test('what the person can put right is a WorldError', async () => {
+  const path = fake(`${folder}/mine`, '2.9.10');
+  await expect(find({ env: { NATS_SERVER: path } })).rejects.toBeInstanceOf(WorldError);
+  await expect(find()).rejects.toBeInstanceOf(WorldError);
+  const cache = `${path}/cache`;
+  await expect(find({ cache })).rejects.toThrow(`nats-server cannot be kept in ${cache}`);
+  await expect(find({ cache })).rejects.toBeInstanceOf(WorldError);
 });
 
 test('an old server on PATH is passed over, aloud', async () => {

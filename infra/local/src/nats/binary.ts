@@ -1,5 +1,6 @@
-import { chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { access, chmod, constants, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { findProgram } from '../child.ts';
+import { WorldError } from '../error.ts';
 import { debianPackage } from './debian.ts';
 import { githubRelease } from './release.ts';
 import { isRecent, MINIMUM_NATS_VERSION, versionOf } from './version.ts';
@@ -64,7 +65,7 @@ export async function findNatsServer(options: FindNatsOptions): Promise<NatsBina
 async function insistOn(path: string): Promise<NatsBinary> {
   const version = await versionOf(path);
   if (version === undefined || !isRecent(version))
-    throw new Error(`NATS_SERVER is ${path}, which is ${tooOld(version)}. ${ADVICE}`);
+    throw new WorldError(`NATS_SERVER is ${path}, which is ${tooOld(version)}. ${ADVICE}`);
   return { path, version };
 }
 
@@ -78,7 +79,7 @@ async function fetchInto(
   sources: readonly NatsSource[],
   onProgress: (text: string) => void,
 ): Promise<NatsBinary> {
-  await mkdir(cache, { recursive: true });
+  await makeFolder(cache);
   const failures: string[] = [];
   for (const source of sources) {
     onProgress(`fetching nats-server: ${source.name}`);
@@ -100,7 +101,16 @@ async function fetchInto(
       await rm(folder, { recursive: true, force: true });
     }
   }
-  throw new Error(`No nats-server could be had. ${failures.join('. ')}. ${ADVICE}`);
+  throw new WorldError(`No nats-server could be had. ${failures.join('. ')}. ${ADVICE}`);
+}
+
+async function makeFolder(cache: string): Promise<void> {
+  try {
+    await mkdir(cache, { recursive: true });
+    await access(cache, constants.W_OK);
+  } catch (cause) {
+    throw new WorldError(`nats-server cannot be kept in ${cache}: ${lastLine(cause)}. ${ADVICE}`, { cause });
+  }
 }
 
 /** A failed program's error ends with what it said last, and that says most. */

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { startChild, type Child, type ChildOptions } from '../child.ts';
+import { WorldError } from '../error.ts';
 
 export type NatsServerOptions = {
   /** Path of nats-server, see `findNatsServer`. */
@@ -77,7 +78,7 @@ async function answering(child: Child, port: number, log: string): Promise<void>
   }
   const why = child.running ? `did not answer within ${START_MS} ms` : 'ended at once';
   await child.kill();
-  throw new Error(`nats-server on port ${port} ${why}; its log is ${log}`);
+  throw new WorldError(`nats-server on port ${port} ${why}; its log is ${log}`);
 }
 
 /** A server says INFO as soon as it takes clients, which is after JetStream has recovered. */

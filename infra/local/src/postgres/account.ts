@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { User } from '../child.ts';
+import { WorldError } from '../error.ts';
 
 /**
  * The account that Postgres runs under: ours, or `nobody` when we are root, since Postgres refuses
@@ -12,7 +13,7 @@ export function postgresUser(): User | undefined {
     .split('\n')
     .map((line) => line.split(':'))
     .find(([name]) => name === 'nobody');
-  if (nobody === undefined) throw new Error('running as root needs an account `nobody` for Postgres');
+  if (nobody === undefined) throw new WorldError('running as root needs an account `nobody` for Postgres');
   return { uid: Number(nobody[2]), gid: Number(nobody[3]) };
 }
 

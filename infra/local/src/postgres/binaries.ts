@@ -2,6 +2,7 @@ import { existsSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import type { User } from '../child.ts';
+import { WorldError } from '../error.ts';
 import { reachable } from './account.ts';
 import { copyTree } from './copy-tree.ts';
 import { partialOf, workshop } from './workshop.ts';
@@ -29,7 +30,7 @@ export function packageFolder(): string {
   try {
     return dirname(dirname(createRequire(import.meta.url).resolve(name)));
   } catch {
-    throw new Error(
+    throw new WorldError(
       `${name} is not installed: run npm install without --omit=optional, on a platform it has`,
     );
   }

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { User } from '../child.ts';
+import { WorldError } from '../error.ts';
 import { postgresUser, reachable } from './account.ts';
 import type { Binaries } from './binaries.ts';
 import { copyTree, giveTree } from './copy-tree.ts';
@@ -45,13 +46,15 @@ function checkRelease(folder: string, { version }: Binaries): void {
   const found = readFileSync(join(folder, 'PG_VERSION'), 'utf8').trim();
   const release = version.split('.')[0];
   if (found !== release)
-    throw new Error(`${folder} holds data of Postgres ${found}, this is ${release}: move it away or dump it`);
+    throw new WorldError(
+      `${folder} holds data of Postgres ${found}, this is ${release}: move it away or dump it`,
+    );
 }
 
 /** Copies the template (0.1 s), because initdb takes a second. */
 function newCluster(folder: string, binaries: Binaries, user: User | undefined): void {
   if (existsSync(folder) && readdirSync(folder).length > 0)
-    throw new Error(`${folder} is neither empty nor a Postgres data folder`);
+    throw new WorldError(`${folder} is neither empty nor a Postgres data folder`);
   const partial = partialOf(folder);
   copyTree(template(binaries, user), partial);
   if (existsSync(folder)) rmdirSync(folder);

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import postgres from 'postgres';
 import { startChild, type Child } from '../child.ts';
+import { WorldError } from '../error.ts';
 import { postgresUser } from './account.ts';
 import { postgresBinaries } from './binaries.ts';
 import { SUPERUSER, postgresDataFolder, prepareDataFolder } from './data-folder.ts';
@@ -88,7 +89,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     const words = readFileSync(options.log).subarray(logged).toString();
     // The backends of a killed server hold its memory until they notice; then there is room.
     if (!words.includes('pre-existing shared memory block') || Date.now() > until)
-      throw new Error(`Postgres did not start on port ${options.port}:\n${words.slice(-2_000)}`);
+      throw new WorldError(`Postgres did not start on port ${options.port}:\n${words.slice(-2_000)}`);
     await sleep(100);
   }
 }

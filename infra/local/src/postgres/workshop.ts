@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { constants, accessSync, lstatSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { WorldError } from '../error.ts';
 
 /**
  * Our folder outside of any home, where every account can read: binaries and data that Postgres
@@ -14,7 +15,7 @@ export function workshop(): string {
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   const found = lstatSync(folder);
   if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o022) !== 0)
-    throw new Error(`${folder} is not a folder that only we can write; remove it`);
+    throw new WorldError(`${folder} is not a folder that only we can write; remove it`);
   return folder;
 }
 

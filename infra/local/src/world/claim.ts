@@ -17,6 +17,9 @@ export type Claim = {
 export const homeOf = (env: Readonly<Record<string, string | undefined>>): string =>
   env['CAUSEWAY_HOME'] ?? fileURLToPath(new URL('../../../../.causeway', import.meta.url));
 
+/** Where a fetched nats-server is kept: one for all worlds of this checkout, wherever their homes are. */
+export const natsCacheFolder = (): string => join(homeOf({}), 'cache');
+
 /** The world that runs on this home; `undefined` when none does, also after its launcher was killed. */
 export function runningWorld(home: string): Claim | undefined {
   const claim = readClaim(home);
@@ -28,20 +31,49 @@ export function runningWorld(home: string): Claim | undefined {
  * `wasKilled` says that the last one never released its claim.
  */
 export function claimHome(home: string, url: string): { wasKilled: boolean; release(): void } {
-  // Open to all: Postgres runs as another user when we are root. Secrets are files of mode 0600.
-  mkdirSync(home, { recursive: true, mode: 0o755 });
-  const running = runningWorld(home);
-  if (running !== undefined) throw alreadyRunning(home, running);
-  const wasKilled = readClaim(home) !== undefined;
-  rmSync(claimFile(home), { force: true });
   const claim: Claim = { pid: process.pid, born: bornOf(process.pid) ?? '', url };
-  publish(home, claim);
+  const wasKilled = inHome(home, () => take(home, claim));
   return {
     wasKilled,
     release() {
       if (readClaim(home)?.pid === process.pid) rmSync(claimFile(home), { force: true });
     },
   };
+}
+
+/** Says whether the claim before was never released. */
+function take(home: string, claim: Claim): boolean {
+  // Open to all: Postgres runs as another user when we are root. Secrets are files of mode 0600.
+  mkdirSync(home, { recursive: true, mode: 0o755 });
+  const running = runningWorld(home);
+  if (running !== undefined) throw alreadyRunning(home, running);
+  const wasKilled = readClaim(home) !== undefined;
+  rmSync(claimFile(home), { force: true });
+  publish(home, claim);
+  return wasKilled;
+}
+
+const REFUSALS: Readonly<Record<string, string>> = {
+  EEXIST: 'it is not a folder',
+  ENOTDIR: 'it is not below a folder',
+  EACCES: 'it may not be written',
+  EPERM: 'it may not be written',
+  EROFS: 'it may not be written',
+};
+
+/** What the file system refuses here, the person who chose the folder can put right. */
+function inHome<T>(home: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof WorldError) throw error;
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    throw new WorldError(
+      `A world cannot be kept in ${home}: ${REFUSALS[code] ?? message}. ` +
+        'Set CAUSEWAY_HOME to a folder that you can write.',
+      { cause: error },
+    );
+  }
 }
 
 const claimFile = (home: string): string => join(home, 'world.json');

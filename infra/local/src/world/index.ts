@@ -1,4 +1,4 @@
-export { homeOf, runningWorld, type Claim } from './claim.ts';
+export { homeOf, natsCacheFolder, runningWorld, type Claim } from './claim.ts';
 export type { LinksRequest } from './control.ts';
 export { DEMO_MEMBERS, type Workspace } from './demo.ts';
 export { WorldError } from '../error.ts';

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startChild } from '../child.ts';
+import { WorldError } from '../error.ts';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const WEB = join(ROOT, 'apps/web');
@@ -40,7 +41,7 @@ export async function buildPage(log: string, signal: AbortSignal): Promise<void>
   const { code } = await child.exited;
   signal.removeEventListener('abort', stop);
   signal.throwIfAborted();
-  if (code !== 0) throw new Error(`The page could not be built; vite's words are in ${log}`);
+  if (code !== 0) throw new WorldError(`The page could not be built; vite's words are in ${log}`);
 }
 
 function isBuiltByVite(): boolean {

@@ -4,7 +4,7 @@ import type { Target } from '../links/index.ts';
 import { findNatsServer, startNats } from '../nats/index.ts';
 import { startPostgres } from '../postgres/index.ts';
 import { brokerConfig, brokerCredentials, existingBroker, natsUrl } from './brokers.ts';
-import { homeOf } from './claim.ts';
+import { natsCacheFolder } from './claim.ts';
 import { existingDatabase } from './databases.ts';
 import type { Workspace } from './demo.ts';
 import { zonesOf, type Ports } from './layout.ts';
@@ -165,7 +165,6 @@ function sourcesOf(plan: WorldPlan, found: Found, postgresUrl: string): Manifest
   };
 }
 
-/** One program serves all worlds of this checkout, wherever their homes are. */
 async function lookForNats(
   env: Readonly<Record<string, string | undefined>>,
   onProgress: WorldPlan['onProgress'],
@@ -174,7 +173,7 @@ async function lookForNats(
     onProgress({ step: 'nats-server', state, text });
   say('running', 'looking for nats-server');
   const { path, version } = await findNatsServer({
-    cache: join(homeOf({}), 'cache'),
+    cache: natsCacheFolder(),
     env,
     onProgress: (text) => say('running', text),
   });

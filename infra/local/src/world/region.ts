@@ -1,6 +1,6 @@
 import { WorldError } from '../error.ts';
 import { Part, type Process } from './part.ts';
-import { peersOf, type PartName, type PartStatus, type RegionStatus } from './status.ts';
+import { hearingOf, type PartName, type PartStatus, type RegionStatus } from './status.ts';
 import { isReady } from './server.ts';
 
 /** How to start the parts of one region; absent ones run elsewhere, or not at all. */
@@ -63,9 +63,9 @@ export class LocalRegion {
 
   async status(): Promise<RegionStatus> {
     const { region, url, zones } = this.#plan;
-    const [ready, peers] = await Promise.all([isReady(url), peersOf(url)]);
+    const [ready, hearing] = await Promise.all([isReady(url), hearingOf(url)]);
     const parts = { server: this.#of('server'), nats: this.#of('nats'), postgres: this.#of('postgres') };
-    return { region, url, zones, ready, parts, peers };
+    return { region, url, zones, ready, parts, ...hearing };
   }
 
   #of(name: PartName): PartStatus {

@@ -180,6 +180,11 @@ test('the control API steers links, hands out tokens, and is for this machine al
     status: 400,
     json: { error: expect.stringContaining('us-east, eu-west') },
   });
+  const nameless = await ask(world, '/world/links', { action: 'cut', a: '', b: 'us-east' });
+  expect(nameless).toMatchObject({
+    status: 400,
+    json: { error: expect.stringContaining('There is no region ""') },
+  });
   expect((await ask(world, '/world/links', { action: 'burn' })).status).toBe(400);
   expect((await ask(world, '/world/status', undefined, { origin: 'http://evil.example' })).status).toBe(403);
 

@@ -177,7 +177,7 @@ async function tokenOf(
   const region = asked.region ?? workspace.home;
   if (!signers.includes(region))
     throw new WorldError(
-      `${region} cannot sign for ${workspace.id}. Regions of its zone: ${signers.join(', ')}.`,
+      `"${region}" cannot sign for "${workspace.id}". Regions of its zone: ${signers.join(', ')}.`,
     );
   return signToken(secrets, {
     member: asked.member,
