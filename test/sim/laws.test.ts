@@ -1,3 +1,4 @@
+/* The merge laws as properties over random stories; long because they share one way of telling a story and of checking its end. */
 import { isDeepStrictEqual } from 'node:util';
 import {
   commandId,
