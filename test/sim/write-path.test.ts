@@ -1,5 +1,5 @@
 /* The write path, point by point, each with the failure that it is about: one list. */
-import { canvasName, messageScope, segmentName, type Ack } from '@causeway/protocol';
+import { canvasName, channelScope, messageScope, segmentName, type Ack } from '@causeway/protocol';
 import { Doubtful, Refused, Unavailable } from '@causeway/replica';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as Y from 'yjs';
@@ -367,6 +367,39 @@ describe('a batch that is refused for its data', () => {
     const stored = ['before', 'held', 'one', 'three', 'two'];
     expect((await world.bodies('us')).sort()).toEqual(stored);
     await world.until(async () => (await world.bodies('eu')).length === 5, 'all in eu');
+  });
+
+  it('R2 the segment that it opened is made known by the posts that are tried again', async () => {
+    open();
+    refuse((text) => text.includes('poison'));
+    const outcomes = ['poison', 'one'].map((body) => outcomeOf(world.at('us').execute(world.post(body))));
+    await Promise.all(outcomes);
+    const cells = await world.region('us').store.loadCells([channelScope(WORKSPACE, CHANNEL)]);
+    expect(cells).toEqual([expect.objectContaining({ key: 'top|us', value: 1 })]);
+  });
+
+  it('R10 cells of a channel called segment are tried again as cells, not loaded as a document', async () => {
+    open();
+    const channel = 'segment';
+    const post = world.post('hello', { channel });
+    await world.at('us').execute(post);
+    const { store } = world.region('us');
+    const append = store.append.bind(store);
+    let refused = false;
+    store.append = (rows) => {
+      if (refused) return append(rows);
+      refused = true;
+      return Promise.reject(new Refused('not storable'));
+    };
+    const reactions = ['ada', 'bob'].map((member) => ({
+      ...world.react(idOf(post), true, world.v(), member),
+      channel,
+    }));
+    const ok = expect.objectContaining({ level: 'region' });
+    expect(await Promise.all(reactions.map((command) => outcomeOf(world.at('us').execute(command))))).toEqual(
+      [ok, ok],
+    );
+    expect(world.at('us').documents.names()).toEqual([segmentName(WORKSPACE, channel, 1)]);
   });
 
   it('R2 what waited behind it is not lost either', async () => {

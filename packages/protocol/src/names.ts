@@ -47,3 +47,9 @@ export function parseName(name: string): Name | undefined {
 }
 
 export const workspaceOf = (name: string): string => name.slice(0, name.indexOf('/'));
+
+/** Does the name stand for a document, and not for a scope of cells? A channel may be called `segment`. */
+export function isDocument(name: string): boolean {
+  const kind = parseName(name)?.kind;
+  return kind === 'segment' || kind === 'canvas';
+}

@@ -23,7 +23,7 @@ export class Channels {
   readonly #cells: Cells;
   readonly #region: string;
   readonly #regions: number;
-  readonly #states = new Map<string, Promise<State>>();
+  readonly #slots = new Map<string, { state: State; loading: Promise<void> | undefined }>();
 
   constructor(store: Store, cells: Cells, region: string, regions: number) {
     this.#store = store;
@@ -92,11 +92,16 @@ export class Channels {
     return raised;
   }
 
-  /** Forgets what was counted for a document whose commit failed. */
+  /** Forgets what was counted for a document whose commit failed, and that our `top` was written. */
   drop(name: string): void {
     const parsed = parseName(name);
-    if (parsed?.kind === 'segment') this.#states.delete(channelScope(parsed.workspace, parsed.channel));
-    else if (parsed?.kind === 'channel') this.#states.delete(name);
+    if (parsed?.kind !== 'segment' && parsed?.kind !== 'channel') return;
+    const channel = channelScope(parsed.workspace, parsed.channel);
+    const slot = this.#slots.get(channel);
+    if (slot === undefined) return;
+    // In place: posts that are tried again hold this very state, and the `top` failed with them.
+    slot.state.raised = 0;
+    slot.loading = undefined;
   }
 
   #raise(state: State, channel: string, segment: number): CellsEntry[] {
@@ -113,30 +118,36 @@ export class Channels {
     return isFull(state.authored.get(segment) ?? NOTHING, size, this.#regions);
   }
 
-  #open(channel: string): Promise<State> {
-    let state = this.#states.get(channel);
-    if (state === undefined) {
-      state = this.#load(channel);
-      state.catch(() => this.#states.delete(channel));
+  async #open(channel: string): Promise<State> {
+    const slot = this.#slots.get(channel) ?? { state: emptyState(), loading: undefined };
+    this.#slots.delete(channel);
+    this.#slots.set(channel, slot);
+    if (this.#slots.size > CHANNELS) this.#slots.delete(this.#slots.keys().next().value!);
+    slot.loading ??= this.#load(channel, slot.state);
+    try {
+      await slot.loading;
+    } catch (error) {
+      slot.loading = undefined;
+      throw error;
     }
-    this.#states.delete(channel);
-    this.#states.set(channel, state);
-    if (this.#states.size > CHANNELS) this.#states.delete(this.#states.keys().next().value!);
-    return state;
+    return slot.state;
   }
 
-  async #load(channel: string): Promise<State> {
+  async #load(channel: string, state: State): Promise<void> {
     const cells = await this.#cells.open(channel);
-    const authored = new Map<number, Authored>();
-    for (const row of await this.#store.segments(channel))
-      authored.set(row.segment, { posts: row.posts, bytes: row.bytes, operations: row.operations });
+    const rows = await this.#store.segments(channel);
+    state.authored = new Map(
+      rows.map(({ segment, posts, bytes, operations }) => [segment, { posts, bytes, operations }]),
+    );
+    state.above = 0;
     const raised = cells.get(topKey(this.#region))?.value;
-    return { authored, above: 0, raised: typeof raised === 'number' ? raised : 0 };
+    state.raised = typeof raised === 'number' ? raised : 0;
   }
 }
 
 export type ChannelState = State;
 
+const emptyState = (): State => ({ authored: new Map(), above: 0, raised: 0 });
 const NOTHING: Authored = { posts: 0, bytes: 0, operations: 0 };
 
 function authoredIn(state: State, segment: number): Authored {

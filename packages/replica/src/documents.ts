@@ -89,10 +89,6 @@ export class Documents {
     slot.live?.drop();
   }
 
-  dropAll(): void {
-    for (const name of this.#slots.keys()) this.drop(name);
-  }
-
   async #load(name: string, slot: Slot): Promise<LiveDocument> {
     try {
       const rows = await this.#store.loadDocument(name);

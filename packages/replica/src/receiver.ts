@@ -2,6 +2,7 @@ import {
   ENVELOPE_VERSION,
   decodeEntry,
   encodeEntry,
+  isDocument,
   nameOfEntry,
   parseName,
   type Entry,
@@ -250,6 +251,7 @@ export class Receiver {
    * the same document waits with it; version 0 is what nobody can read, and holds up nothing.
    */
   #park(batch: Pick<ApplyBatch, 'parked'>, name: string, version: number, bytes: Uint8Array): void {
+    // Cells merge one by one, so nothing waits for a parked one.
     if (version > 0 && isDocument(name)) this.#parked.add(name);
     batch.parked.push({ name, version, bytes });
     this.#events.notice('parked', { peer: this.#peer, kind: parseName(name)?.kind, version });
@@ -303,12 +305,6 @@ const isRow = (entry: Entry, name: string): entry is Row['entry'] =>
   entry.kind !== 'heartbeat' &&
   (entry.kind === 'update' ? entry.name : entry.scope) === name &&
   parseName(name) !== undefined;
-
-/** Cells merge one by one, so nothing waits for a parked one. */
-function isDocument(name: string): boolean {
-  const kind = parseName(name)?.kind;
-  return kind === 'segment' || kind === 'canvas';
-}
 
 function readRow(entry: Row['entry']): Row | undefined {
   if (entry.kind === 'cells') return { entry };

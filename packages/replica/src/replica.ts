@@ -1,6 +1,7 @@
 import {
   CausewayError,
   commandId,
+  isDocument,
   parseName,
   type Ack,
   type Cell,
@@ -97,10 +98,7 @@ export class Replica {
       author: () => this.#author,
       committed: (rows, result) => this.#committed(rows, result),
       failed: (keys) => this.#failed(keys),
-      reload: (key) =>
-        key.includes('/segment/') || key.includes('/canvas/')
-          ? this.documents.open(key)
-          : Promise.resolve(undefined),
+      reload: (key) => (isDocument(key) ? this.documents.open(key) : Promise.resolve(undefined)),
     });
     this.documents = new Documents(store, (name) => this.#queue.has(name));
     this.cells = new Cells(store);
@@ -173,7 +171,8 @@ export class Replica {
 
   /**
    * Carries out a command, once, however often and wherever it is repeated. The promise resolves
-   * after the commit (R2); it rejects with a CausewayError.
+   * after the commit (R2); it rejects with a CausewayError, or with the store's error when what it
+   * needs cannot be read.
    */
   async execute(command: Command): Promise<Ack> {
     const id = commandId(command);
