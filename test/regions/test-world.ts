@@ -9,9 +9,11 @@ import { join } from 'node:path';
  */
 export async function testWorld(options: {
   regions?: readonly string[];
+  /** Server processes of each region; 1 by default. */
+  servers?: number;
   delayMs: number;
 }): Promise<{ world: World } & AsyncDisposable> {
-  const { regions, delayMs } = options;
+  const { regions, servers = 1, delayMs } = options;
   const home = await mkdtemp(join(tmpdir(), 'causeway-test-'));
   const removeHome = (): Promise<void> => rm(home, { recursive: true, force: true });
   try {
@@ -20,6 +22,7 @@ export async function testWorld(options: {
       basePort: await findBasePort(),
       delays: () => delayMs,
       supervise: false,
+      servers,
       ...(regions === undefined ? {} : { regions }),
     });
     return {

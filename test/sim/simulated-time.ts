@@ -1,6 +1,6 @@
 import type { Time } from '@causeway/replica';
 
-type Sleeper = { at: number; order: number; wake: () => void };
+type Sleeper = { at: number; order: number; awake: boolean; wake: () => void };
 
 /**
  * Time that jumps to the next sleeper as soon as nobody has anything else to do, so that hours of
@@ -10,7 +10,9 @@ export class SimulatedTime implements Time {
   #now = 1_700_000_000_000;
   #order = 0;
   #advancing = false;
-  readonly #sleepers = new Set<Sleeper>();
+  /** A binary heap, the next one first. Those woken by their signal stay in it until their time. */
+  #heap: Sleeper[] = [];
+  #ended = false;
 
   now(): number {
     return this.#now;
@@ -20,23 +22,30 @@ export class SimulatedTime implements Time {
     if (signal?.aborted === true) return Promise.resolve();
     return new Promise((resolve) => {
       const wake = (): void => {
-        this.#sleepers.delete(sleeper);
+        sleeper.awake = true;
         signal?.removeEventListener('abort', wake);
         resolve();
       };
-      const sleeper: Sleeper = { at: this.#now + Math.max(0, ms), order: this.#order++, wake };
-      this.#sleepers.add(sleeper);
+      const sleeper = { at: this.#now + Math.max(0, ms), order: this.#order++, awake: false, wake };
+      this.#push(sleeper);
       signal?.addEventListener('abort', wake);
       this.#advanceWhenIdle();
     });
   }
 
+  /** The world is over: nobody wakes any more, and what still waits is forgotten. */
+  end(): void {
+    this.#ended = true;
+    this.#heap = [];
+  }
+
   #advanceWhenIdle(): void {
-    if (this.#advancing) return;
+    if (this.#advancing || this.#ended) return;
     this.#advancing = true;
     setImmediate(() => {
       this.#advancing = false;
-      const next = this.#next();
+      let next = this.#pop();
+      while (next?.awake === true) next = this.#pop();
       if (next === undefined) return;
       this.#now = Math.max(this.#now, next.at);
       next.wake();
@@ -44,15 +53,34 @@ export class SimulatedTime implements Time {
     });
   }
 
-  #next(): Sleeper | undefined {
-    let next: Sleeper | undefined;
-    for (const sleeper of this.#sleepers)
-      if (
-        next === undefined ||
-        sleeper.at < next.at ||
-        (sleeper.at === next.at && sleeper.order < next.order)
-      )
-        next = sleeper;
-    return next;
+  #push(sleeper: Sleeper): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    heap.push(sleeper);
+    for (let parent = (at - 1) >> 1; at > 0 && isSooner(sleeper, heap[parent]!); parent = (at - 1) >> 1) {
+      heap[at] = heap[parent]!;
+      at = parent;
+    }
+    heap[at] = sleeper;
+  }
+
+  #pop(): Sleeper | undefined {
+    const heap = this.#heap;
+    const first = heap[0];
+    const last = heap.pop();
+    if (last === undefined || last === first) return first;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && isSooner(heap[child + 1]!, heap[child]!)) child++;
+      if (!isSooner(heap[child]!, last)) break;
+      heap[at] = heap[child]!;
+      at = child;
+    }
+    heap[at] = last;
+    return first;
   }
 }
+
+const isSooner = (a: Sleeper, b: Sleeper): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);

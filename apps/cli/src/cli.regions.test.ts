@@ -96,6 +96,38 @@ test('a world is brought up, steered and taken down from the command line', asyn
   await until(() => expect(pids.filter((pid) => !isGone(pid))).toEqual([]));
 });
 
+test('a region of two servers loses one, then its disk, and comes back with everything', async () => {
+  const up = causeway('up', '--regions', 'us-east,eu-west', '--servers', '2', '--delay', '5ms');
+  const { regions } = await isUp(up);
+  const { urls } = regions[0]!;
+  const inEast = ['--region', 'us-east'];
+  const said = async (url: string): Promise<string[]> => {
+    const headers = { authorization: `Bearer ${(await done('token', 'ada')).text.trim()}` };
+    const answer = await fetch(`${url}/v1/workspaces/demo/channels/general/messages`, { headers });
+    return ((await answer.json()) as { items: { body: string }[] }).items.map(({ body }) => body);
+  };
+  expect((await done('post', 'by both', ...inEast)).code).toBe(0);
+  expect((await done('kill', 'us-east', 'server')).code).toBe(0);
+  expect((await done('post', 'by the second', ...inEast)).code).toBe(0);
+  expect((await done('pause', 'us-east', 'server-2')).text).toContain(
+    'Undo: causeway resume us-east server-2',
+  );
+  expect((await done('status')).text).toMatch(
+    /us-east +not ready +ready 0\/2 \(server dead, server-2 paused\)/,
+  );
+  expect((await done('resume', 'us-east', 'server-2')).code).toBe(0);
+
+  const everything = ['by the second', 'by both'];
+  await until(async () => expect(await said(regions[1]!.url)).toEqual(everything));
+  expect((await done('wipe', 'us-east')).code).toBe(2);
+  expect(await done('wipe', 'us-east', '--yes')).toMatchObject({ code: 0 });
+  expect((await done('status')).text).toMatch(/us-east +ready +ready 2\/2/);
+  for (const url of urls) await until(async () => expect(await said(url)).toEqual(everything));
+  const rebuilt = await done('rebuild', 'us-east');
+  expect(rebuilt.text).toMatch(/global: .* commits\n[^]*The views of us-east are rebuilt/);
+  expect(await said(urls[1]!)).toEqual(everything);
+}, 240_000);
+
 test('an old nats-server is refused in a line, not with a stack trace', async () => {
   const old = join(home, 'old-nats-server');
   writeFileSync(old, '#!/bin/sh\necho nats-server: v2.9.10\n', { mode: 0o755 });

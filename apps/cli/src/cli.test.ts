@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
-import type { LinksRequest, WorldStatus } from '@causeway/local';
+import type { LinksRequest, PartsRequest, WorldStatus } from '@causeway/local';
 import { CausewayError } from '@causeway/protocol';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Context } from './context.ts';
@@ -20,7 +20,8 @@ class Paper extends PassThrough {
 
 let out: Paper;
 let err: Paper;
-let asked: (LinksRequest | TokenQuery)[];
+let asked: (LinksRequest | PartsRequest | TokenQuery | { wipe: string })[];
+let status: WorldStatus;
 let world: () => WorldClient;
 let env: Record<string, string>;
 
@@ -29,9 +30,10 @@ beforeEach(() => {
   [out, err] = [new Paper(), new Paper()];
   asked = [];
   env = {};
+  status = structuredClone(STATUS);
   world = () => ({
     claim: { pid: 4711, born: '1', url: 'http://127.0.0.1:4100' },
-    status: async () => STATUS,
+    status: async () => status,
     links: async (request) => {
       asked.push(request);
       return [];
@@ -40,6 +42,9 @@ beforeEach(() => {
       asked.push(query);
       return 'a.b.c';
     },
+    parts: async (request) => void asked.push(request),
+    wipe: async (region) => void asked.push({ wipe: region }),
+    rebuild: async (region, onLine) => ['1 of 2 messages', `all messages of ${region}`].forEach(onLine),
     down: async () => undefined,
     runs: () => false,
   });
@@ -65,6 +70,7 @@ const STATUS: WorldStatus = {
     {
       region: 'us-east',
       url: 'http://127.0.0.1:4101',
+      urls: ['http://127.0.0.1:4101'],
       zones: ['global'],
       ready: true,
       parts: {
@@ -73,10 +79,12 @@ const STATUS: WorldStatus = {
         postgres: { state: 'external' },
       },
       peers: [{ zone: 'global', region: 'eu-west', connected: true, lagMs: 41.4 }],
+      waiting: [{ zone: 'global', appends: 0, publishes: { updates: 0, bytes: 0 }, oldestMs: 0 }],
     },
     {
       region: 'eu-west',
       url: 'http://127.0.0.1:4102',
+      urls: ['http://127.0.0.1:4102'],
       zones: ['global', 'eu'],
       ready: false,
       parts: {
@@ -88,6 +96,7 @@ const STATUS: WorldStatus = {
         { zone: 'global', region: 'us-east', connected: false, lagMs: 45, heardAt: 1_000_000 },
         { zone: 'eu', region: 'us-east', connected: true, lagMs: 12 },
       ],
+      waiting: [],
     },
   ],
   links: [
@@ -109,6 +118,12 @@ describe('what commands ask of the world', () => {
     ['heal', { action: 'heal' }],
     ['heal a', { action: 'heal', a: 'a' }],
     ['heal a b', { action: 'heal', a: 'a', b: 'b' }],
+    ['kill a server-2', { action: 'kill', region: 'a', part: 'server-2' }],
+    ['kill a', { action: 'kill', region: 'a' }],
+    ['restart a postgres', { action: 'restart', region: 'a', part: 'postgres' }],
+    ['pause a nats', { action: 'pause', region: 'a', part: 'nats' }],
+    ['resume a', { action: 'resume', region: 'a' }],
+    ['wipe a --yes', { wipe: 'a' }],
     ['token ada', { member: 'ada', workspace: 'demo', ttlSeconds: 43_200 }],
     ['token ada --ttl 30m -w demo-eu', { member: 'ada', workspace: 'demo-eu', ttlSeconds: 1800 }],
     [
@@ -124,6 +139,21 @@ describe('what commands ask of the world', () => {
   test('a token stands alone on its line, for scripts', async () => {
     await causeway('token ada');
     expect(out.text).toBe('a.b.c\n');
+  });
+
+  test('a rebuild shows how it goes on, and its end', async () => {
+    expect(await causeway('rebuild us-east')).toBe(0);
+    expect(err.text).toBe('1 of 2 messages\nall messages of us-east\n');
+    expect(out.text).toBe('The views of us-east are rebuilt.\n');
+  });
+
+  test('what was done is said with how to undo it', async () => {
+    await causeway('pause us-east postgres');
+    await causeway('kill us-east');
+    expect(out.text).toBe(
+      'postgres of us-east is paused: it answers nobody. Undo: causeway resume us-east postgres\n' +
+        'us-east is dead. Undo: causeway restart us-east\n',
+    );
   });
 
   test('down waits until the world is gone', async () => {
@@ -143,12 +173,22 @@ describe('what is wrong is said with what to do, without a stack trace', () => {
     ['tail --lines 0', 'Write a whole number from 1 on'],
     ['replay x --lines 1.5', 'Write a whole number from 1 on'],
     ['heal a b c', 'too many arguments'],
+    ['up --servers 5', 'A region has 4 servers at most'],
+    ['up --servers two', 'Write a whole number from 1 on'],
+    ['kill', "missing required argument 'region'"],
     ['status --fast', "unknown option '--fast'"],
   ])('%s: exit code 2', async (line, message) => {
     expect(await causeway(line)).toBe(2);
     expect(err.text).toContain(message);
     expect(err.text).toContain('--help');
     expect(err.text).not.toContain('    at ');
+  });
+
+  test('nothing is wiped without --yes, and what would be lost is said: exit code 2', async () => {
+    expect(await causeway('wipe us-east')).toBe(2);
+    expect(asked).toEqual([]);
+    expect(err.text).toContain('acknowledged at level region and not yet published');
+    expect(err.text).toContain('causeway wipe us-east --yes');
   });
 
   test('no world: exit code 1', async () => {
@@ -208,13 +248,11 @@ describe('what is wrong is said with what to do, without a stack trace', () => {
   });
 });
 
-test.each(['up', 'status', 'partition', 'slow', 'heal', 'token', 'down'])(
-  '%s --help shows an example',
-  async (command) => {
-    expect(await causeway(`${command} --help`)).toBe(0);
-    expect(out.text).toMatch(/Examples?:\n {2}/);
-  },
-);
+const STEER = ['partition', 'slow', 'heal', 'kill', 'restart', 'pause', 'resume', 'wipe', 'rebuild'];
+test.each(['up', 'status', ...STEER, 'token', 'down'])('%s --help shows an example', async (command) => {
+  expect(await causeway(`${command} --help`)).toBe(0);
+  expect(out.text).toMatch(/Examples?:\n {2}/);
+});
 
 test.each([
   ['token', 'e.g. 30m or 7d (default: 12h)'],
@@ -237,4 +275,42 @@ eu-west  not ready  dead    ready  ready     us-east silent for 61 s (cut off)
 LINK               THERE             BACK
 us-east - eu-west  cut (black hole)  40 ms
 `);
+});
+
+test('status counts the servers of a region, and names those that are amiss', async () => {
+  const [east, west] = status.regions;
+  Object.assign(east!.parts, { 'server': { state: 'ready', ready: true }, 'server-2': { state: 'paused' } });
+  const more = { 'server': { state: 'ready', ready: true }, 'server-2': { state: 'ready', ready: true } };
+  Object.assign(west!.parts, more, { 'server-3': { state: 'ready', ready: false } });
+  await causeway('status');
+  expect(out.text).toMatch(/us-east +ready +ready 1\/2 \(server-2 paused\) +ready/);
+  expect(out.text).toMatch(/eu-west +not ready +ready 2\/3 \(server-3 not ready\) +ready/);
+});
+
+test('status shows what waits, by zone and peer, where anything does', async () => {
+  const [east, west] = status.regions;
+  Object.assign(east!.peers[0]!, {
+    waiting: { updates: 7, bytes: 3_420 },
+    unconfirmed: { updates: 2 },
+    diverged: 1,
+  });
+  Object.assign(west!.peers[0]!, { unconfirmed: { updates: 12, bytes: 640 } });
+  west!.waiting = [
+    { zone: 'eu', appends: 3, publishes: { updates: 5, bytes: 1_200_000 }, oldestMs: 61_000, parked: 4 },
+  ];
+  await causeway('status');
+  expect(out.text.split('\n\n').slice(2, 4).join('\n\n')).toBe(
+    `REGION   ZONE    PEER     LAG      TO COME    UNCONFIRMED  NOTE
+us-east  global  eu-west  41 ms    7, 3.4 kB  2            1 diverged
+eu-west  global  us-east  cut off  -          12, 640 B
+
+REGION   ZONE  UNCOMMITTED  UNPUBLISHED  OLDEST  NOTE
+eu-west  eu    3            5, 1.2 MB    61 s    4 parked`,
+  );
+});
+
+test('status says nothing of a heartbeat or two that are under way', async () => {
+  Object.assign(status.regions[0]!.peers[0]!, { waiting: { updates: 1 }, unconfirmed: { updates: 2 } });
+  await causeway('status');
+  expect(out.text).not.toContain('UNCONFIRMED');
 });

@@ -1,4 +1,5 @@
 import { connect, type Client } from '@causeway/client';
+import { SERVERS } from '@causeway/local';
 import type { Command } from 'commander';
 import type { Context } from './context.ts';
 import { Failure } from './failure.ts';
@@ -14,10 +15,15 @@ export const withPlace = (command: Command): Command =>
     .option('-w, --workspace <id>', 'in which workspace', 'demo')
     .option('-c, --channel <channel>', 'in which channel', 'general');
 
-/** Where each region of the running world listens. */
+/** Where each region of the running world listens: of its servers, the first that is ready. */
 export async function regionUrls(context: Context): Promise<Map<string, string>> {
   const { regions } = await context.world().status();
-  return new Map(regions.map(({ region, url }) => [region, url]));
+  return new Map(
+    regions.map(({ region, url, urls, parts }) => [
+      region,
+      urls.find((_, nth) => parts[SERVERS[nth]!]?.ready === true) ?? url,
+    ]),
+  );
 }
 
 /** Signs in as a member at a region; fails with what to do when that cannot be. */

@@ -2,13 +2,16 @@ import { Command } from 'commander';
 import { addDown } from './commands/down.ts';
 import { addHeal } from './commands/heal.ts';
 import { addPartition } from './commands/partition.ts';
+import { addKill, addPause, addRestart, addResume } from './commands/parts.ts';
 import { addPost } from './commands/post.ts';
+import { addRebuild } from './commands/rebuild.ts';
 import { addReplay } from './commands/replay.ts';
 import { addSlow } from './commands/slow.ts';
 import { addStatus } from './commands/status.ts';
 import { addTail } from './commands/tail.ts';
 import { addToken } from './commands/token.ts';
 import { addUp } from './commands/up.ts';
+import { addWipe } from './commands/wipe.ts';
 import type { Context } from './context.ts';
 
 /** Every command, in the order in which help shows them. */
@@ -18,6 +21,12 @@ const COMMANDS = [
   addPartition,
   addSlow,
   addHeal,
+  addKill,
+  addRestart,
+  addPause,
+  addResume,
+  addWipe,
+  addRebuild,
   addToken,
   addPost,
   addTail,

@@ -12,10 +12,12 @@ function world(state: 'external' | 'ready', ...heard: NonNullable<RegionStatus['
     const region: RegionStatus = {
       region: 'ap-south',
       url: 'http://127.0.0.1:4104',
+      urls: ['http://127.0.0.1:4104'],
       zones: ['global'],
       ready: true,
       parts: { server: { state: 'ready' }, nats: { state }, postgres: { state: 'ready' } },
       peers: [],
+      waiting: [],
       ...(broker === undefined ? {} : { broker }),
     };
     return {
@@ -32,6 +34,7 @@ function world(state: 'external' | 'ready', ...heard: NonNullable<RegionStatus['
   const region = {
     region: 'ap-south',
     url: 'http://127.0.0.1:4104',
+    urls: ['http://127.0.0.1:4104'],
     postgresUrl: '',
     natsUrl: 'nats://broker.example:4222',
     zones: ['global'],

@@ -1,10 +1,18 @@
-import type { PartStatus, PeerStatus, RegionStatus, WorldStatus } from '@causeway/local';
+import {
+  SERVERS,
+  type PartStatus,
+  type PeerStatus,
+  type RegionStatus,
+  type WorldStatus,
+} from '@causeway/local';
 import type { Paint } from './paint.ts';
+import { milliseconds } from './quantities.ts';
 import { table } from './table.ts';
+import { waitingViews } from './waiting-view.ts';
 
 type Link = WorldStatus['links'][number];
 
-/** Regions with what is the matter with them at `now` (milliseconds since 1970), then links. */
+/** Regions with what is the matter with them at `now` (milliseconds since 1970), what waits if anything does, then links. */
 export function statusView(status: WorldStatus, paint: Paint, now: number): string {
   const head = (...titles: string[]): string[] => titles.map((title) => paint('dim', title));
   const regions = table([
@@ -12,7 +20,7 @@ export function statusView(status: WorldStatus, paint: Paint, now: number): stri
     ...status.regions.map((region) => [
       region.region,
       region.ready ? paint('green', 'ready') : paint('red', 'not ready'),
-      partView(region.parts.server, paint),
+      serversView(region, paint),
       brokerView(region, paint),
       partView(region.parts.postgres, paint),
       lagView(region, paint, now),
@@ -28,7 +36,22 @@ export function statusView(status: WorldStatus, paint: Paint, now: number): stri
     ]),
   ]);
   const title = `${paint('bold', 'Causeway')} at ${status.url} (pid ${status.pid})`;
-  return [title, regions, ...(pairs.length === 0 ? [] : [links])].join('\n\n');
+  const waiting = waitingViews(status.regions, paint);
+  return [title, regions, ...waiting, ...(pairs.length === 0 ? [] : [links])].join('\n\n');
+}
+
+/** A single server as any part; of several, how many are ready and what is the matter with the others. */
+function serversView({ parts }: RegionStatus, paint: Paint): string {
+  const servers = SERVERS.flatMap((name) => {
+    const part = parts[name];
+    return part === undefined ? [] : [{ name, ...part }];
+  });
+  if (servers.length === 1) return partView(parts.server, paint);
+  const amiss = servers
+    .filter(({ state, ready }) => state !== 'ready' || ready === false)
+    .map(({ name, state }) => `${name} ${state === 'ready' ? 'not ready' : state}`);
+  const count = `ready ${servers.length - amiss.length}/${servers.length}`;
+  return amiss.length === 0 ? count : paint('yellow', `${count} (${amiss.join(', ')})`);
 }
 
 function partView({ state }: PartStatus, paint: Paint): string {
@@ -64,10 +87,6 @@ const silence = ({ heardAt }: PeerStatus, now: number): string =>
 
 const badness = ({ connected, lagMs }: PeerStatus): number =>
   connected ? (lagMs ?? Number.MAX_SAFE_INTEGER) : Number.POSITIVE_INFINITY;
-
-/** `41 ms`, and from ten seconds on `12 s`. */
-export const milliseconds = (ms: number): string =>
-  ms < 10_000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1_000)} s`;
 
 function roadView({ delayMs, cut, bytesPerSecond }: Link, paint: Paint): string {
   if (cut !== undefined) return paint('red', cut === 'reset' ? 'cut (reset)' : 'cut (black hole)');

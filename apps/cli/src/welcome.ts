@@ -6,11 +6,14 @@ import { table } from './table.ts';
 export function welcome(status: WorldStatus, paint: Paint): string {
   const { url, home, regions, workspaces, members } = status;
   const head = ['REGION', 'URL', 'ZONES', 'STATE'].map((title) => paint('dim', title));
-  const rows = regions.map((region) => [
-    region.region,
-    region.url,
-    region.zones.join(', '),
-    region.ready ? paint('green', 'ready') : paint('yellow', 'no server'),
+  const rows = regions.flatMap((region) => [
+    [
+      region.region,
+      region.url,
+      region.zones.join(', '),
+      region.ready ? paint('green', 'ready') : paint('yellow', 'no server'),
+    ],
+    ...region.urls.slice(1).map((more) => ['', more]),
   ]);
   const [first, second] = regions;
   const tries = [

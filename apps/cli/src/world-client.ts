@@ -1,4 +1,12 @@
-import { homeOf, runningWorld, type Claim, type LinksRequest, type WorldStatus } from '@causeway/local';
+import {
+  homeOf,
+  runningWorld,
+  type Claim,
+  type LinksRequest,
+  type PartsRequest,
+  type RebuildLine,
+  type WorldStatus,
+} from '@causeway/local';
 import { Failure } from './failure.ts';
 
 /** The control API of a world that runs in another process. */
@@ -6,6 +14,12 @@ export type WorldClient = {
   readonly claim: Claim;
   status(): Promise<WorldStatus>;
   links(request: LinksRequest): Promise<WorldStatus['links']>;
+  /** Resolves when it is done: after a restart, when all is ready. */
+  parts(request: PartsRequest): Promise<void>;
+  /** Resolves when the region is ready again. */
+  wipe(region: string): Promise<void>;
+  /** Hands on each line of what the rebuild says, and resolves at its end. */
+  rebuild(region: string, onLine: (line: string) => void): Promise<void>;
   token(query: TokenQuery): Promise<string>;
   down(): Promise<void>;
   /** Whether its process is there. */
@@ -15,17 +29,32 @@ export type WorldClient = {
 export type TokenQuery = { member: string; workspace?: string; region?: string; ttlSeconds?: number };
 
 const ANSWER_WITHIN_MS = 10_000;
+/** Longer than the world waits for Postgres, NATS and servers. */
+const STARTED_WITHIN_MS = 180_000;
 
 /** The world on `CAUSEWAY_HOME`; fails when none runs there. */
 export function findWorld(env: Readonly<Record<string, string | undefined>>): WorldClient {
   const home = homeOf(env);
   const claim = runningWorld(home);
   if (claim === undefined) throw new Failure(`No world runs on ${home}. Start one: npm start`);
-  const ask = <T>(path: string, body?: object): Promise<T> => request(claim, path, body);
+  const ask = async <T>(path: string, body?: object, withinMs = ANSWER_WITHIN_MS): Promise<T> =>
+    (await (await request(claim, path, body, AbortSignal.timeout(withinMs))).json()) as T;
   return {
     claim,
     status: () => ask('/world/status'),
     links: async (request) => (await ask<{ links: WorldStatus['links'] }>('/world/links', request)).links,
+    parts: (request) => ask('/world/parts', request, STARTED_WITHIN_MS),
+    wipe: (region) => ask('/world/wipe', { region }, STARTED_WITHIN_MS),
+    async rebuild(region, onLine) {
+      const answer = await request(claim, '/world/rebuild', { region });
+      for await (const text of linesOf(answer)) {
+        const said = JSON.parse(text) as RebuildLine;
+        if ('done' in said) return;
+        if ('error' in said) throw new Failure(said.error);
+        onLine(said.line);
+      }
+      throw new Failure('The world ended, and nobody can say whether the rebuild was finished.');
+    },
     async token({ member, workspace, region, ttlSeconds }) {
       const query = new URLSearchParams({
         member,
@@ -41,9 +70,14 @@ export function findWorld(env: Readonly<Record<string, string | undefined>>): Wo
 }
 
 /** GET, or POST when there is a body. What the world calls a wrong request is a wrong use of ours. */
-async function request<T>({ url, pid }: Claim, path: string, body?: object): Promise<T> {
+async function request(
+  { url, pid }: Claim,
+  path: string,
+  body?: object,
+  signal?: AbortSignal,
+): Promise<Response> {
   const answer = await fetch(`${url}${path}`, {
-    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    ...(signal === undefined ? {} : { signal }),
     ...(body === undefined
       ? {}
       : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
@@ -55,10 +89,25 @@ async function request<T>({ url, pid }: Claim, path: string, body?: object): Pro
       { cause },
     );
   });
-  const said = (await answer.json()) as { error?: string };
-  if (answer.ok) return said as T;
+  if (answer.ok) return answer;
+  const { error } = (await answer.json()) as { error?: string };
   throw new Failure(
-    said.error ?? `The world answered ${answer.status}.`,
+    error ?? `The world answered ${answer.status}.`,
     answer.status === 400 ? 'wrong-use' : 'failed',
   );
+}
+
+/** The lines of an answer as they come; an answer that breaks off ends them. */
+async function* linesOf(answer: Response): AsyncGenerator<string> {
+  let rest = '';
+  try {
+    for await (const text of answer.body!.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop()!;
+      yield* lines;
+    }
+  } catch (cause) {
+    if (cause instanceof TypeError) return;
+    throw cause;
+  }
 }

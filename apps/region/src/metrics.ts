@@ -1,3 +1,4 @@
+import type { Pipe } from '@causeway/replica';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -7,10 +8,13 @@ export type Sample = {
   zone: string;
   appendsWaiting: number;
   publishesWaiting: number;
+  publishBytesWaiting: number;
+  oldestUnpublishedMs: number;
   documents: number;
   fromFuture: number;
   natsUp: boolean;
-  peers: { peer: string; lagMs: number | undefined; connected: boolean; heardAt: number | undefined }[];
+  peers: Pipe[];
+  diverged: number;
 };
 
 /** The metrics of one process. Labels hold regions, zones, routes and codes; never a workspace or a member (R6). */
@@ -111,20 +115,62 @@ export class Metrics {
     };
     gauge('causeway_appends_waiting', 'Writes that wait for Postgres', (of) => of.appendsWaiting);
     gauge('causeway_publishes_waiting', 'Committed rows that wait for NATS', (of) => of.publishesWaiting);
+    gauge('causeway_publish_bytes_waiting', 'Bytes of those rows', (of) => of.publishBytesWaiting);
+    gauge(
+      'causeway_oldest_unpublished_seconds',
+      'Age of the oldest row that waits for NATS',
+      (of) => of.oldestUnpublishedMs / 1000,
+    );
     gauge('causeway_documents', 'Documents in memory', (of) => of.documents);
     gauge('causeway_nats_up', '1 when this region reaches its own broker', (of) => Number(of.natsUp));
+    gauge(
+      'causeway_diverged_documents',
+      "Documents that differ from a peer's as they are",
+      (of) => of.diverged,
+    );
     gauge('causeway_times_from_future', 'Timestamps of peers beyond the skew bound', (of) => of.fromFuture);
-    new Gauge({
-      name: 'causeway_lag_seconds',
-      help: 'Age of the last heartbeat of a peer when it arrived; grows while none arrives',
-      labelNames: ['zone', 'peer'],
-      registers: [this.#registry],
-      collect() {
-        for (const { zone, peers } of sample())
-          for (const { peer, lagMs, heardAt } of peers)
-            if (lagMs !== undefined && heardAt !== undefined)
-              this.set({ zone, peer }, Math.max(lagMs, Date.now() - heardAt - 1000) / 1000);
-      },
-    });
+    const pipes = (name: string, help: string, read: (pipe: Pipe) => number | undefined): void => {
+      new Gauge({
+        name,
+        help,
+        labelNames: ['zone', 'peer'],
+        registers: [this.#registry],
+        collect() {
+          for (const { zone, peers } of sample())
+            for (const pipe of peers) {
+              const value = read(pipe);
+              if (value !== undefined) this.set({ zone, peer: pipe.peer }, value);
+            }
+        },
+      });
+    };
+    pipes(
+      'causeway_waiting_updates',
+      'Messages of a peer that have not come here',
+      (of) => of.waiting?.updates,
+    );
+    pipes(
+      'causeway_waiting_bytes',
+      'About so many bytes of a peer have not come here',
+      (of) => of.waiting?.bytes,
+    );
+    pipes(
+      'causeway_unconfirmed_updates',
+      'Our messages that a peer has not confirmed to have stored',
+      (of) => of.unconfirmed?.updates,
+    );
+    pipes(
+      'causeway_unconfirmed_bytes',
+      'About so many bytes that a peer has not confirmed to have stored',
+      (of) => of.unconfirmed?.bytes,
+    );
+    pipes(
+      'causeway_lag_seconds',
+      'Age of the last heartbeat of a peer when it arrived; grows while none arrives',
+      ({ lagMs, heardAt }) =>
+        lagMs === undefined || heardAt === undefined
+          ? undefined
+          : Math.max(lagMs, Date.now() - heardAt - 1000) / 1000,
+    );
   }
 }

@@ -116,5 +116,6 @@ export async function regionInMemory(): Promise<RegionInMemory> {
     answersAfter: Promise.resolve(),
     nonce: () => base64url(randomBytes(16)),
   };
+  void replica.run(stop.signal);
   return region;
 }

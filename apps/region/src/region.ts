@@ -2,7 +2,6 @@ import { Replica, type Notice } from '@causeway/replica';
 import { openNatsBus } from '@causeway/replication';
 import { openPostgres, type Database } from '@causeway/store';
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Access } from './access.ts';
 import { Catalog } from './catalog.ts';
@@ -11,18 +10,14 @@ import { closeHttp, openHttp } from './gateway/http.ts';
 import type { Readiness } from './gateway/operations.ts';
 import { SyncDoor } from './gateway/sync/door.ts';
 import { Metrics, type Sample } from './metrics.ts';
+import { time } from './real-time.ts';
 import { Tokens } from './tokens.ts';
 
 /** How long a stopping process waits for answers under way, then for what it accepted to be committed and published. */
 const ANSWER_MS = 2_000;
 const DRAIN_MS = 4_000;
 
-/** Time and randomness of the real world. */
-const time = {
-  now: () => Date.now(),
-  sleep: (ms: number, signal?: AbortSignal): Promise<void> =>
-    sleep(ms, undefined, signal === undefined ? {} : { signal }).catch(() => undefined),
-};
+/** Randomness of the real world. */
 const random = { bytes: (count: number): Uint8Array => randomBytes(count) };
 
 /** One zone that this region is in; `close` lets it commit and publish first what it accepted. */
@@ -110,6 +105,7 @@ async function readinessOf(region: string, database: Database, zones: readonly Z
       nats: replica.publisher.connected ? 'up' : 'down',
       waiting: replica.waiting,
       peers: replica.peers(),
+      diverged: replica.diverged,
     })),
   };
 }
@@ -118,10 +114,13 @@ const sampleOf = ({ zone, replica }: Zone): Sample => ({
   zone,
   appendsWaiting: replica.waiting.appends,
   publishesWaiting: replica.waiting.publishes,
+  publishBytesWaiting: replica.waiting.publishBytes,
+  oldestUnpublishedMs: replica.waiting.oldestMs,
   documents: replica.documents.size,
   fromFuture: replica.clock.fromFuture,
   natsUp: replica.publisher.connected,
   peers: replica.peers(),
+  diverged: replica.diverged,
 });
 
 const aborted = (signal: AbortSignal): Promise<void> =>

@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { accessSync, constants, closeSync, openSync } from 'node:fs';
+import { accessSync, appendFileSync, constants, closeSync, openSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { signalTo, treeOf } from './process-tree.ts';
 
 /** Where a process that refuses root runs, when we are root. */
 export type User = { uid: number; gid: number };
@@ -12,7 +14,7 @@ export type Child = {
   readonly running: boolean;
   /** Sends `signal`, waits for the end, and kills after `patienceMs`. Resolves at once when it has ended. */
   stop(signal?: NodeJS.Signals, patienceMs?: number): Promise<void>;
-  /** SIGKILL, and waits until the process is gone. */
+  /** SIGKILL to it and all that descend from it; waits until the process is gone. */
   kill(): Promise<void>;
   signal(signal: NodeJS.Signals): void;
 };
@@ -25,6 +27,8 @@ export type ChildOptions = {
   cwd?: string;
   /** File that stdout and stderr are appended to. */
   log: string;
+  /** Is given each line of them too. */
+  onLine?: (line: string) => void;
   user?: User;
   /** What the kernel sends the child when this process dies, however it dies. */
   onParentDeath?: 'SIGINT' | 'SIGTERM' | 'SIGKILL';
@@ -36,18 +40,27 @@ export type ChildOptions = {
  */
 export function startChild(options: ChildOptions): Promise<Child> {
   const log = openSync(options.log, 'a', 0o644);
+  const output = options.onLine === undefined ? log : 'pipe';
   const [command, args] = leashed(options);
   const child = spawn(command, args, {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
-    stdio: ['pipe', log, log],
+    stdio: ['pipe', output, output],
     // Of its own process group: a Ctrl-C in the terminal reaches us alone, and we stop things in order.
     detached: true,
   });
   closeSync(log);
+  for (const stream of [child.stdout, child.stderr])
+    if (stream !== null)
+      createInterface({ input: stream }).on('line', (line) => {
+        appendFileSync(options.log, `${line}\n`);
+        options.onLine?.(line);
+      });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('spawn', () => resolve(handle(options.name, child)));
+    // What was said is heard before the end is.
+    const end = options.onLine === undefined ? 'exit' : 'close';
+    child.once('spawn', () => resolve(handle(options.name, child, end)));
   });
 }
 
@@ -80,18 +93,21 @@ export function findProgram(name: string): string | undefined {
     });
 }
 
-function handle(name: string, child: ChildProcess): Child {
+function handle(name: string, child: ChildProcess, end: 'exit' | 'close'): Child {
   let running = true;
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
-    child.once('exit', (code, signal) => {
+    child.once(end, (code: number | null, signal: NodeJS.Signals | null) => {
       running = false;
       resolve({ code, signal });
     });
   });
+  const killAll = (): void => {
+    for (const { pid } of treeOf(child.pid!)) signalTo(pid, 'SIGKILL');
+  };
   const stop = async (signal: NodeJS.Signals = 'SIGTERM', patienceMs = 10_000): Promise<void> => {
     if (!running) return;
     child.kill(signal);
-    const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs);
+    const timer = setTimeout(killAll, patienceMs);
     await exited;
     clearTimeout(timer);
   };
@@ -103,7 +119,11 @@ function handle(name: string, child: ChildProcess): Child {
       return running;
     },
     stop,
-    kill: () => stop('SIGKILL'),
+    async kill() {
+      if (!running) return;
+      killAll();
+      await exited;
+    },
     signal: (signal) => void child.kill(signal),
   };
 }

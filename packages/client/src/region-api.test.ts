@@ -1,4 +1,11 @@
-import { CausewayError, base64url, commandId, type Ack, type CommandOf } from '@causeway/protocol';
+import {
+  CausewayError,
+  base64url,
+  commandId,
+  decodeToken,
+  type Ack,
+  type CommandOf,
+} from '@causeway/protocol';
 import { expect, test } from 'vitest';
 import { ClientClock } from './client-clock.ts';
 import { CommandMaker } from './command-maker.ts';
@@ -135,4 +142,11 @@ test('the token goes into a header and not into the address', async () => {
     'http://region/v1/workspaces/acme/channels/general/messages?limit=50&cursor=a%7Eb',
   );
   expect(sent[0]?.headers.get('authorization')).toBe(`Bearer ${TOKEN}`);
+});
+
+test('a page after a write carries the token of its acknowledgement', async () => {
+  const { api, sent } = fakeRegion(() => json({ items: [] }));
+  const after = [{ document: 'acme/segment/general/1', client: 1, clock: 2 }];
+  await api.messages('acme', 'general', { limit: 10, after });
+  expect(decodeToken(new URL(sent[0]!.url).searchParams.get('after')!)).toEqual(after);
 });

@@ -2,6 +2,7 @@ import {
   CausewayError,
   ERRORS,
   commandId,
+  encodeToken,
   type Ack,
   type Canvas,
   type Command,
@@ -9,6 +10,7 @@ import {
   type Message,
   type Page,
   type Problem,
+  type Token,
 } from '@causeway/protocol';
 
 export type ChannelName = { id: string; slug: string };
@@ -63,16 +65,21 @@ export class RegionApi {
     return this.#read(pathOf('workspaces', workspace, 'channels', channel), signal);
   }
 
-  /** Up to `limit` messages (at most 200), newest first; `cursor` is the `next` of another page. */
+  /**
+   * Up to `limit` messages (at most 200), newest first; `cursor` is the `next` of another page. With
+   * `after`, the token of any region's acknowledgement, the page shows that write, or this rejects
+   * with `not-here-yet` when it does not come within a few seconds.
+   */
   messages(
     workspace: string,
     channel: string,
-    { cursor, limit }: { cursor?: string; limit: number },
+    { cursor, limit, after }: { cursor?: string; limit: number; after?: Token },
     signal?: AbortSignal,
   ): Promise<Page<Message>> {
     const query = new URLSearchParams({
       limit: String(limit),
       ...(cursor === undefined ? {} : { cursor }),
+      ...(after === undefined ? {} : { after: encodeToken(after) }),
     });
     return this.#read(`${pathOf('workspaces', workspace, 'channels', channel, 'messages')}?${query}`, signal);
   }

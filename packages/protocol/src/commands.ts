@@ -85,8 +85,8 @@ export type Token = (
 /** Given after the commit, never before. */
 export type Ack = {
   id: string;
-  /** `region`: committed in this region's Postgres. */
-  level: 'region';
+  /** `region`: committed in this region's Postgres; `zone`: and stored in another region of the zone. */
+  level: 'region' | 'zone';
   token: Token;
   /** The server's hybrid time: the next `v` that a client mints is larger than any it has seen. */
   clock: number;

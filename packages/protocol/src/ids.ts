@@ -26,6 +26,20 @@ export function base64url(bytes: Uint8Array): string {
   return text;
 }
 
+/** Reads what `base64url` wrote; throws RangeError for anything else. */
+export function fromBase64url(text: string): Uint8Array {
+  if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) throw new RangeError('no base64url');
+  const bytes = new Uint8Array(Math.floor((text.length * 3) / 4));
+  let word = 0;
+  let at = 0;
+  for (let i = 0; i < text.length; i++) {
+    word = ((word << 6) | ALPHABET.indexOf(text[i]!)) & 0xffffff;
+    // Digit 2, 3 and 4 of every four complete a byte: 4, 2 and 0 bits are left over.
+    if (i % 4 > 0) bytes[at++] = word >> (6 - 2 * (i % 4));
+  }
+  return bytes;
+}
+
 /**
  * The one text of a value: object keys sorted, absent fields left out, no white space.
  * Two programs that mean the same command hash the same bytes.

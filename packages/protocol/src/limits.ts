@@ -12,8 +12,12 @@ export const LIMITS = {
   requestBytes: 256 * 1024,
   /** Bytes of one WebSocket frame from a client. */
   frameBytes: 512 * 1024,
+  /** Bytes of a canvas' state, encoded; an update that would exceed it is refused, deleting is not. */
+  canvasBytes: 8 * 1024 * 1024,
   /** Read markers in one command. */
   markersPerCommand: 500,
+  /** Entries of a token: those of one command, or of several together. */
+  tokenEntries: 1_000,
   /** A client's timestamp may be ahead of the server's clock by this many milliseconds. */
   clockSkewMs: 60_000,
 } as const;

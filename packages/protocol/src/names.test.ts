@@ -22,11 +22,17 @@ describe('names', () => {
         id,
         id,
         id,
-        fc.integer({ min: 1, max: 999_999_999 }),
+        fc.integer({ min: 1, max: 999_999_998 }),
         (workspace, first, second, segment) => {
           const made = {
             [segmentName(workspace, first, segment)]: { kind: 'segment', workspace, channel: first, segment },
-            [canvasName(workspace, first)]: { kind: 'canvas', workspace, canvas: first },
+            [canvasName(workspace, first)]: { kind: 'canvas', workspace, canvas: first, generation: 1 },
+            [canvasName(workspace, first, segment + 1)]: {
+              kind: 'canvas',
+              workspace,
+              canvas: first,
+              generation: segment + 1,
+            },
             [channelScope(workspace, first)]: { kind: 'channel', workspace, channel: first },
             [messageScope(workspace, first, second)]: {
               kind: 'message',
@@ -63,6 +69,17 @@ describe('names', () => {
       'acme/canvas/',
       'acme/canvas/a/b',
       'acme/canvas/a.b',
+      'acme/canvas/a@',
+      'acme/canvas/a@0',
+      'acme/canvas/a@1',
+      'acme/canvas/a@02',
+      'acme/canvas/a@2@3',
+      'acme/canvas/@2',
+      'acme/canvas/a@2/1',
+      'acme/canvas/a@1e3',
+      'acme/canvas/a@-2',
+      'acme/channel/a@2',
+      'acme@2/canvas/a',
       'acme/workspace/members',
       'acme/nothing/a',
       '/canvas/a',
@@ -81,6 +98,7 @@ describe('names', () => {
 describe('subjects', () => {
   it('of a region are all under its prefix', () => {
     expect(updateSubject('us-east', 'acme/segment/general/1')).toBe('u.us-east.acme.segment.general.1');
+    expect(updateSubject('us-east', 'acme/canvas/plan@2')).toBe('u.us-east.acme.canvas.plan@2');
     expect(heartbeatSubject('us-east')).toBe(updateSubject('us-east', '-/heartbeat'));
     expect(updateSubjects('us-east')).toBe('u.us-east.>');
     expect(nameOfSubject(heartbeatSubject('us-east'))).toBe('-/heartbeat');

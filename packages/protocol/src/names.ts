@@ -5,6 +5,7 @@ import { isId } from './ids.ts';
  *
  *   acme/segment/general/3      document: the third stretch of a channel
  *   acme/canvas/Xy…             document: co-edited freely
+ *   acme/canvas/Xy…@2           document: what took its place after it had diverged; @3, and so on
  *   acme/channel/general        scope: newest segments, topic
  *   acme/message/general/Qp…    scope: the reactions of one message
  *   acme/member/ada             scope: what only Ada sees (read markers)
@@ -12,7 +13,7 @@ import { isId } from './ids.ts';
  */
 export type Name =
   | { kind: 'segment'; workspace: string; channel: string; segment: number }
-  | { kind: 'canvas'; workspace: string; canvas: string }
+  | { kind: 'canvas'; workspace: string; canvas: string; generation: number }
   | { kind: 'channel'; workspace: string; channel: string }
   | { kind: 'message'; workspace: string; channel: string; message: string }
   | { kind: 'member'; workspace: string; member: string }
@@ -20,7 +21,9 @@ export type Name =
 
 export const segmentName = (workspace: string, channel: string, segment: number): string =>
   `${workspace}/segment/${channel}/${segment}`;
-export const canvasName = (workspace: string, canvas: string): string => `${workspace}/canvas/${canvas}`;
+/** The first generation has no number in its name. */
+export const canvasName = (workspace: string, canvas: string, generation = 1): string =>
+  `${workspace}/canvas/${canvas}${generation === 1 ? '' : `@${generation}`}`;
 export const channelScope = (workspace: string, channel: string): string => `${workspace}/channel/${channel}`;
 export const messageScope = (workspace: string, channel: string, message: string): string =>
   `${workspace}/message/${channel}/${message}`;
@@ -28,22 +31,32 @@ export const memberScope = (workspace: string, member: string): string => `${wor
 export const canvasesScope = (workspace: string): string => `${workspace}/workspace/canvases`;
 
 const SEGMENT_NUMBER = /^[1-9][0-9]{0,8}$/;
+const GENERATION = /^(?:[2-9]|[1-9][0-9]{1,8})$/;
 
 /** Takes a name apart; `undefined` for anything that is not one, whatever it holds. */
 export function parseName(name: string): Name | undefined {
   const [workspace, kind, first, second, ...rest] = name.split('/');
-  if (workspace === undefined || first === undefined || rest.length > 0) return undefined;
-  if (!isId(workspace) || !isId(first)) return undefined;
+  if (workspace === undefined || first === undefined || rest.length > 0 || !isId(workspace)) return undefined;
+  if (kind === 'canvas') return second === undefined ? parseCanvas(workspace, first) : undefined;
+  if (!isId(first)) return undefined;
   if (kind === 'segment' && second !== undefined && SEGMENT_NUMBER.test(second))
     return { kind, workspace, channel: first, segment: Number(second) };
   if (kind === 'message' && second !== undefined && isId(second))
     return { kind, workspace, channel: first, message: second };
   if (second !== undefined) return undefined;
-  if (kind === 'canvas') return { kind, workspace, canvas: first };
   if (kind === 'channel') return { kind, workspace, channel: first };
   if (kind === 'member') return { kind, workspace, member: first };
   if (kind === 'workspace' && first === 'canvases') return { kind, workspace, part: first };
   return undefined;
+}
+
+function parseCanvas(workspace: string, last: string): Name | undefined {
+  const [canvas, generation, ...rest] = last.split('@');
+  if (canvas === undefined || !isId(canvas) || rest.length > 0) return undefined;
+  if (generation === undefined) return { kind: 'canvas', workspace, canvas, generation: 1 };
+  return GENERATION.test(generation)
+    ? { kind: 'canvas', workspace, canvas, generation: Number(generation) }
+    : undefined;
 }
 
 export const workspaceOf = (name: string): string => name.slice(0, name.indexOf('/'));

@@ -1,5 +1,5 @@
 import { Type, type Static, type TSchema } from 'typebox';
-import { Markers } from './commands.ts';
+import { Markers, type Ack } from './commands.ts';
 import { LIMITS } from './limits.ts';
 
 /**
@@ -29,4 +29,38 @@ export const ReadBody = Type.Object(
   },
   strict,
 );
+/** `?level=` of every write. */
+export const LevelQuery = Type.Object(
+  {
+    level: optional(
+      Type.Union([Type.Literal('region'), Type.Literal('zone')], {
+        description:
+          'how safe the write is before it is acknowledged: `region` (the default) committed here, `zone` stored in another region too',
+      }),
+    ),
+  },
+  strict,
+);
+export type LevelQuery = Static<typeof LevelQuery>;
+
+/** `?after=` of reads. */
+export const AfterQuery = Type.Object(
+  {
+    after: optional(
+      Type.String({
+        description:
+          'the `readToken` of an acknowledgement, by whatever region: the answer shows that write, or is `not-here-yet` after 5 s: then ask again, or without it',
+      }),
+    ),
+  },
+  strict,
+);
+export type AfterQuery = Static<typeof AfterQuery>;
+
+/** What a write is answered with. */
+export type AckBody = Ack & {
+  /** The token as text, for `?after=`. */
+  readToken: string;
+};
+
 export type PostBody = Static<typeof PostBody>;

@@ -3,13 +3,25 @@
  *
  *   u.<region>.<workspace>.<kind>.<id…>   updates and changed cells, stored in the zone's stream
  *   u.<region>.-.heartbeat                a heartbeat through the same pipe, once a second
- *   ae.<region>.<operation>               requests to a region: `hello` (repair follows)
+ *   f.<region>.<workspace>.<kind>.<id…>   what came from peers, told to the region's own processes, not stored
+ *   p.<region>.<workspace>.<topic>        presence, not stored
+ *   ae.<region>.hello                     a peer asks what the region holds
+ *   ae.<region>.stored                    a peer tells how far it has stored the region's stream
+ *   ae.<region>.ask                       a peer's question, answered by one process of the region
+ *   ae.<region>.part.<peer>.<exchange>    the rest of a long question, and what has come of a long answer
  */
 export const updateSubject = (region: string, name: string): string =>
   `u.${region}.${name.replaceAll('/', '.')}`;
 export const updateSubjects = (region: string): string => `u.${region}.>`;
 export const heartbeatSubject = (region: string): string => `u.${region}.-.heartbeat`;
-export const requestSubject = (region: string, operation: 'hello'): string => `ae.${region}.${operation}`;
+export const tellSubject = (region: string, name: string): string =>
+  `f.${region}.${name.replaceAll('/', '.')}`;
+export const tellSubjects = (region: string): string => `f.${region}.>`;
+export const presenceSubjects = (region: string): string => `p.${region}.>`;
+export const requestSubject = (region: string, operation: 'hello' | 'stored' | 'ask'): string =>
+  `ae.${region}.${operation}`;
+/** An exchange is named by one more token. */
+export const partSubject = (region: string, peer: string): string => `ae.${region}.part.${peer}`;
 
 /** The name that an update subject carries; known even when the message itself is of a newer version. */
 export const nameOfSubject = (subject: string): string => subject.split('.').slice(2).join('/');

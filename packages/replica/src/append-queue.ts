@@ -1,6 +1,7 @@
 import { CausewayError, type Entry } from '@causeway/protocol';
+import * as Y from 'yjs';
 import type { LiveDocument } from './live-document.ts';
-import { Refused, type OutboxRow, type Row, type Store, type Untidy } from './ports.ts';
+import { Refused, type Committed, type Row, type Store } from './ports.ts';
 import { indexUpdate } from './segment-index.ts';
 
 type CellsEntry = Extract<Entry, { kind: 'cells' }>;
@@ -23,6 +24,8 @@ export type Job<T> = {
   member?: string;
   /** Bytes that this job will write at most, for the bounds. */
   size: number;
+  /** Its row carries the document's whole state, see `prune`. */
+  whole?: boolean;
   /** Gets the document as it is when the turn comes: it may have been reloaded since `run`. */
   author(live: LiveDocument | undefined): Written<T>;
 };
@@ -51,7 +54,7 @@ type Share = {
 
 export type QueueEvents = {
   author(): number;
-  committed(rows: readonly Row[], result: { outbox: OutboxRow[]; untidy: Untidy[] }): void;
+  committed(rows: readonly Row[], result: Committed): void;
   /** These documents and scopes may differ from the log now: forget them, and the clientID. */
   failed(keys: readonly string[]): void;
   reload(key: string): Promise<LiveDocument | undefined>;
@@ -59,7 +62,7 @@ export type QueueEvents = {
 
 const BATCH = { jobs: 500, bytes: 1024 * 1024 } as const;
 /** Bytes of one logged row: small enough for one NATS message with its headers. */
-const ROW_BYTES = 512 * 1024;
+export const ROW_BYTES = 512 * 1024;
 /** What may wait; beyond it the store is the bottleneck and callers are told so. */
 const WAITING = { jobs: 20_000, bytes: 64 * 1024 * 1024 } as const;
 
@@ -217,7 +220,16 @@ export class AppendQueue {
     for (const { key } of writing) this.#inFlight.delete(key);
     this.#events.committed(rows, result);
     for (const share of writing) answer(share.outcomes);
-    for (const { live, told } of writing) live?.committed(told);
+    let at = 0;
+    for (const { live, told, rows } of writing) {
+      const made = result.outbox
+        .slice(at, (at += rows.length))
+        .filter(({ entry }) => entry.kind === 'update');
+      live?.committed(
+        told,
+        made.map(({ seq }) => seq),
+      );
+    }
   }
 
   /** Lets the jobs of one key write, each document update in one transaction per member. */
@@ -247,7 +259,8 @@ export class AppendQueue {
       for (const entry of cells) share.rows.push({ entry });
       if (bytes === undefined) continue;
       share.told.push(bytes);
-      share.rows.push(updateRow(key, bytes, run[0]!.job.member));
+      const row = updateRow(key, bytes, run[0]!.job.member);
+      share.rows.push(run[0]!.job.whole === true ? wholeRow(row, live!) : row);
     }
     return share;
   }
@@ -300,14 +313,15 @@ export class AppendQueue {
 /** Came with a copy of the document that is gone. */
 const isStale = ({ job }: Waiting): boolean => job.live?.dropped === true;
 
-/** Neighbouring jobs of one member, so that a row has one author; bounded by the size of a row. */
+/** Neighbouring jobs of one member, so that a row has one author; bounded by the size of a row. A whole one goes alone. */
 function runsOf(jobs: readonly Waiting[]): Waiting[][] {
   const runs: Waiting[][] = [];
   let bytes = 0;
   for (const waiting of jobs) {
     const run = runs.at(-1);
     bytes += waiting.job.size;
-    if (run === undefined || run[0]!.job.member !== waiting.job.member || bytes > ROW_BYTES) {
+    const isAlone = waiting.job.whole === true || run?.[0]!.job.whole === true;
+    if (run === undefined || run[0]!.job.member !== waiting.job.member || isAlone || bytes > ROW_BYTES) {
       runs.push([waiting]);
       bytes = waiting.job.size;
     } else run.push(waiting);
@@ -322,6 +336,12 @@ export function updateRow(name: string, bytes: Uint8Array, member?: string): Row
     ...(index === undefined ? {} : { index }),
   };
 }
+
+/** Says what the update says, and everything that it stands on. Its index counts what is new. */
+const wholeRow = ({ index, entry }: Row, { name, doc }: LiveDocument): Row => ({
+  entry: { ...entry, kind: 'update', name, bytes: Y.encodeStateAsUpdate(doc) },
+  ...(index === undefined ? {} : { index }),
+});
 
 function answer(outcomes: readonly Outcome[]): void {
   for (const outcome of outcomes)

@@ -51,7 +51,7 @@ describe('the law of cells', () => {
 });
 
 const SCOPE = 'acme/channel/general';
-const stored = (load: () => Promise<Cell[]>): Store => ({ loadCells: load }) as unknown as Store;
+const stored = (load: () => Promise<Cell[]>): Pick<Store, 'loadCells'> => ({ loadCells: load });
 const on = (v: string): Held => ({ key: 'k', v, value: v });
 
 describe('cells in memory', () => {
@@ -80,16 +80,33 @@ describe('cells in memory', () => {
     expect(cells.scopes().at(-1)).toBe('acme/member/m4999');
   });
 
-  it('R15 a comparison tells what nobody told of, once', async () => {
-    let now: Cell[] = [{ scope: SCOPE, ...on('1') }];
-    const cells = new Cells(stored(() => Promise.resolve(now)));
-    const held = await cells.open(SCOPE);
+  it('R15 the tail tells what nobody told of, and nothing twice', async () => {
+    const cells = new Cells(stored(() => Promise.resolve([{ scope: SCOPE, ...on('1') }])));
     const heard: string[] = [];
     cells.subscribe(SCOPE, (_, changed) => void heard.push(...changed.map(({ v }) => v)));
-    now = [{ scope: SCOPE, ...on('3') }];
-    await cells.compare([SCOPE]);
-    await cells.compare([SCOPE]);
-    expect([heard, held.get('k')]).toEqual([['3'], on('3')]);
+    const held = await cells.open(SCOPE);
+    cells.committed(cellsEntry(SCOPE, on('2')));
+    cells.listed([{ scope: SCOPE, ...on('2') }]);
+    cells.listed([{ scope: SCOPE, ...on('3') }]);
+    expect([heard, held.get('k')]).toEqual([['2', '3'], on('3')]);
+  });
+
+  it('R15 what a scope had when it was loaded is told too, if nobody told of it', async () => {
+    const cells = new Cells(stored(() => Promise.resolve([{ scope: SCOPE, ...on('1') }])));
+    const heard: string[] = [];
+    cells.subscribe(SCOPE, (_, changed) => void heard.push(...changed.map(({ v }) => v)));
+    await cells.open(SCOPE);
+    cells.listed([{ scope: SCOPE, ...on('1') }]);
+    expect(heard).toEqual(['1']);
+  });
+
+  it('R15 of two changes told, the tail may list the later one only, or first the earlier one', () => {
+    const cells = new Cells(stored(() => Promise.resolve([])));
+    const heard: string[] = [];
+    cells.subscribe(SCOPE, (_, changed) => void heard.push(...changed.map(({ v }) => v)));
+    for (const v of ['1', '2']) cells.committed(cellsEntry(SCOPE, on(v)));
+    for (const v of ['1', '2']) cells.listed([{ scope: SCOPE, ...on(v) }]);
+    expect(heard).toEqual(['1', '2']);
   });
 
   it('a channel is watched with its messages, and leaving twice harms nobody', async () => {

@@ -24,14 +24,18 @@ type Slot = { loading: Promise<ReadonlyMap<string, Held>>; held: Map<string, Hel
 
 /** Scopes held in memory; the ones used longest ago leave first. */
 const SCOPES = 4_096;
+/** Cells that were told and that the tail has not listed yet; what does not fit is told twice. */
+const TOLD = 10_000;
 
 /** Committed cells of the scopes in use, and those who want to hear of changes. */
 export class Cells {
-  readonly #store: Store;
+  readonly #store: Pick<Store, 'loadCells'>;
   readonly #slots = new Map<string, Slot>();
   readonly #listeners = new Map<string, Set<CellListener>>();
+  /** By scope and key. */
+  readonly #told = new Map<string, { v: string; value: unknown }>();
 
-  constructor(store: Store) {
+  constructor(store: Pick<Store, 'loadCells'>) {
     this.#store = store;
   }
 
@@ -53,7 +57,10 @@ export class Cells {
     // Merging is commutative, so a scope that is still loading may take them before its rows.
     const slot = this.#slots.get(scope);
     if (slot !== undefined) for (const cell of cells) mergeCell(slot.held, cell);
-    for (const listener of this.#listeners.get(watchedAs(scope)) ?? []) listener(scope, cells);
+    const listeners = this.#listeners.get(watchedAs(scope));
+    if (listeners === undefined) return;
+    for (const cell of cells) this.#remember(scope, cell);
+    for (const listener of listeners) listener(scope, cells);
   }
 
   /** The scopes in memory. */
@@ -61,14 +68,18 @@ export class Cells {
     return [...this.#slots.keys()];
   }
 
-  /** Reads scopes in memory again, and tells what nobody told of (R15). */
-  async compare(scopes: readonly string[]): Promise<void> {
-    const stored = await this.#store.loadCells(scopes);
-    for (const [scope, cells] of Map.groupBy(stored, ({ scope }) => scope)) {
-      const held = this.#slots.get(scope)?.held;
-      const missed = cells.filter((cell) => held !== undefined && wins(cell, held.get(cell.key)));
-      if (missed.length > 0)
-        this.committed(cellsEntry(scope, ...missed.map(({ key, v, value }) => ({ key, v, value }))));
+  /** Committed cells as the tail lists them: told to those who did not hear of them when they were committed (R15). */
+  listed(cells: readonly Cell[]): void {
+    for (const [scope, changed] of Map.groupBy(cells, ({ scope }) => scope)) {
+      const slot = this.#slots.get(scope);
+      if (slot !== undefined)
+        for (const { key, v, value } of changed) mergeCell(slot.held, { key, v, value });
+      const listeners = this.#listeners.get(watchedAs(scope));
+      if (listeners === undefined) continue;
+      const missed = changed.filter((cell) => !this.#wasTold(cell));
+      if (missed.length === 0) continue;
+      const told = missed.map(({ key, v, value }) => ({ key, v, value }));
+      for (const listener of listeners) listener(scope, told);
     }
   }
 
@@ -87,6 +98,21 @@ export class Cells {
       listeners.delete(listener);
       if (listeners.size === 0 && this.#listeners.get(scope) === listeners) this.#listeners.delete(scope);
     };
+  }
+
+  #remember(scope: string, cell: Held): void {
+    const place = `${scope}\n${cell.key}`;
+    if (!wins(cell, this.#told.get(place))) return;
+    this.#told.set(place, { v: cell.v, value: cell.value });
+    if (this.#told.size > TOLD) this.#told.delete(this.#told.keys().next().value!);
+  }
+
+  #wasTold(cell: Cell): boolean {
+    const place = `${cell.scope}\n${cell.key}`;
+    const told = this.#told.get(place);
+    // A later one than listed was told: it will be listed too.
+    if (told !== undefined && !wins(told, cell)) this.#told.delete(place);
+    return told !== undefined && !wins(cell, told);
   }
 
   async #load(scope: string, slot: Slot): Promise<ReadonlyMap<string, Held>> {

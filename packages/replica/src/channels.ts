@@ -2,7 +2,7 @@ import { channelScope, parseName } from '@causeway/protocol';
 import type { CellsEntry, Cells } from './cells.ts';
 import { cellsEntry } from './cells.ts';
 import { countOrder } from './hybrid-time.ts';
-import type { Row, Store } from './ports.ts';
+import type { AuthoredIn, Row, Store } from './ports.ts';
 import { highestTop, isFull, topKey, type Authored } from './segment-rule.ts';
 
 type State = {
@@ -70,6 +70,21 @@ export class Channels {
     const authored = authoredIn(state, segment);
     authored.operations++;
     authored.bytes += bytes;
+  }
+
+  /**
+   * Totals of this region after a commit. Ours are in them, and those of its other processes,
+   * which we know of from nowhere else; what we have under way is not.
+   */
+  counted(totals: readonly AuthoredIn[]): void {
+    for (const { channel, segment, posts, bytes, operations } of totals) {
+      const slot = this.#slots.get(channel);
+      if (slot === undefined) continue;
+      const authored = authoredIn(slot.state, segment);
+      authored.posts = Math.max(authored.posts, posts);
+      authored.bytes = Math.max(authored.bytes, bytes);
+      authored.operations = Math.max(authored.operations, operations);
+    }
   }
 
   /** The state that the counting functions take. */

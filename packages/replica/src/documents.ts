@@ -1,3 +1,4 @@
+import { CausewayError } from '@causeway/protocol';
 import { LiveDocument } from './live-document.ts';
 import type { Store } from './ports.ts';
 
@@ -6,13 +7,16 @@ const BUDGET_BYTES = 128 * 1024 * 1024;
 /** Every document costs something, however small. */
 const DOCUMENT_BYTES = 8 * 1024;
 
+/** Bytes of a log beyond which a document is not loaded: only a peer's nonsense can make it so large (LIMITS.canvasBytes). */
+export const LOG_BYTES = 64 * 1024 * 1024;
+/** Documents remembered as too large; beyond it the one found first is looked at again. */
+const QUARANTINED = 1_000;
+
 type Slot = {
   loading: Promise<LiveDocument>;
   live: LiveDocument | undefined;
   /** Committed elsewhere while the log was being read: applied when it has been. */
   missed: Uint8Array[];
-  /** Rows and bytes of the log when it was last compared. */
-  compared?: string;
 };
 
 /**
@@ -20,22 +24,34 @@ type Slot = {
  * missed; the ones used longest ago leave when the budget is exceeded and nobody needs them.
  */
 export class Documents {
-  readonly #store: Store;
+  readonly #store: Pick<Store, 'loadDocument'>;
   readonly #isBusy: (name: string) => boolean;
+  readonly #quarantine: (name: string, bytes: number) => void;
+  readonly #quarantined = new Set<string>();
   /** Least recently used first: a Map keeps the order in which keys were set. */
   readonly #slots = new Map<string, Slot>();
 
-  constructor(store: Store, isBusy: (name: string) => boolean) {
+  /** `quarantine` hears of a document that was found too large to be loaded. */
+  constructor(
+    store: Pick<Store, 'loadDocument'>,
+    isBusy: (name: string) => boolean,
+    quarantine: (name: string, bytes: number) => void = () => undefined,
+  ) {
     this.#store = store;
     this.#isBusy = isBusy;
+    this.#quarantine = quarantine;
   }
 
   get size(): number {
     return this.#slots.size;
   }
 
-  /** The document, read from the log if it is not in memory; rejects with the store's error. */
+  /**
+   * The document, read from the log if it is not in memory; rejects with the store's error, and
+   * with `document-too-large` when its log is larger than LOG_BYTES.
+   */
   open(name: string): Promise<LiveDocument> {
+    if (this.#quarantined.has(name)) return Promise.reject(tooLarge());
     let slot = this.#slots.get(name);
     if (slot === undefined) {
       slot = { loading: undefined as never, live: undefined, missed: [] };
@@ -55,7 +71,10 @@ export class Documents {
     }
     try {
       slot.live.committedElsewhere([bytes]);
-      return slot.live;
+      if (slot.live.bytes <= LOG_BYTES) return slot.live;
+      // Peers wrote so much; opening it again says whether that is what it holds.
+      this.drop(name);
+      return undefined;
     } catch {
       // Bytes that break Yjs leave half of themselves behind. The others go on; opening this one says why.
       this.drop(name);
@@ -63,22 +82,19 @@ export class Documents {
     }
   }
 
-  /** The names of the documents in memory. */
+  /** The names of the documents in memory, least recently used first. */
   names(): string[] {
     return [...this.#slots.keys()];
   }
 
-  /** Reads the log of a document in memory again, and brings its copy what nobody told it (R15); `undefined` when there was nothing to look at. */
-  async compare(name: string): Promise<LiveDocument | undefined> {
+  has(name: string): boolean {
+    return this.#slots.has(name);
+  }
+
+  /** Is the document in memory, made without this row of the log? Asked once for each row, by the tail. */
+  lacks(name: string, row: number): boolean {
     const slot = this.#slots.get(name);
-    if (slot?.live === undefined) return undefined;
-    const rows = await this.#store.loadDocument(name);
-    // The log only grows, so one of the same size holds nothing new.
-    const size = `${rows.length} ${rows.reduce((sum, row) => sum + row.length, 0)}`;
-    if (slot.live.dropped || slot.compared === size) return undefined;
-    slot.compared = size;
-    slot.live.committedElsewhere(rows);
-    return slot.live;
+    return slot !== undefined && slot.live?.made(row) !== true;
   }
 
   /** Forgets a document whose copy may differ from the log; those who watch it are told. */
@@ -92,6 +108,7 @@ export class Documents {
   async #load(name: string, slot: Slot): Promise<LiveDocument> {
     try {
       const rows = await this.#store.loadDocument(name);
+      this.#checkSize(name, rows);
       const live = new LiveDocument(name, rows);
       // Dropped meanwhile: this copy may already be stale, and nobody would tell it what comes.
       if (this.#slots.get(name) !== slot) return this.open(name);
@@ -105,6 +122,16 @@ export class Documents {
     }
   }
 
+  #checkSize(name: string, rows: readonly Uint8Array[]): void {
+    const bytes = rows.reduce((sum, row) => sum + row.length, 0);
+    if (bytes <= LOG_BYTES) return;
+    if (this.#quarantined.size >= QUARANTINED)
+      this.#quarantined.delete(this.#quarantined.values().next().value!);
+    this.#quarantined.add(name);
+    this.#quarantine(name, bytes);
+    throw tooLarge();
+  }
+
   #makeRoom(keep: string): void {
     let bytes = 0;
     for (const { live } of this.#slots.values()) bytes += (live?.bytes ?? 0) + DOCUMENT_BYTES;
@@ -116,3 +143,9 @@ export class Documents {
     }
   }
 }
+
+const tooLarge = (): CausewayError =>
+  new CausewayError(
+    'document-too-large',
+    'the document is too large to be served; an operator has to look at it',
+  );

@@ -1,96 +1,98 @@
 import {
+  CausewayError,
   channelScope,
+  isDocument,
   messageScope,
-  segmentName,
   type Cell,
   type Message,
   type Page,
+  type Token,
 } from '@causeway/protocol';
-import type { AppendQueue } from './append-queue.ts';
-import type { Documents } from './documents.ts';
-import type { LiveDocument } from './live-document.ts';
-import type { SegmentRow, Store } from './ports.ts';
-import type { Copy } from './segment.ts';
-import { newestFirst, unionOf } from './union.ts';
+import type { Row, Store, Time } from './ports.ts';
+import type { Tokens } from './tokens.ts';
+import type { ViewPosition } from './view-position.ts';
 
 /** A place in a channel: messages older than it are wanted. */
 export type Before = { t: string; id: string };
 
-type Parts = { documents: Documents; queue: AppendQueue; store: Store; now(): number };
+type Parts = {
+  store: Pick<Store, 'viewMessages' | 'loadCells' | 'lastCommit'>;
+  tokens: Tokens;
+  view: ViewPosition;
+  /** The commit at which this process began: what was written before may be its reader's. */
+  began(): Promise<number>;
+  time: Time;
+};
 
-/** Reads the messages of a channel from its segments, as committed. */
+/** How long a reader waits: for the write of a token, and for what this process wrote itself. */
+const WAIT_MS = { token: 5_000, own: 1_000 } as const;
+/** Channels written by this process that the view may not show yet; beyond it readers of the oldest do not wait. */
+const CHANNELS = 4_096;
+
+/** Reads the messages of a channel from the view of messages, and their reactions from the cells. */
 export class History {
   readonly #parts: Parts;
+  /** The last commit of this process in each channel, as long as the view may be behind it. */
+  readonly #own = new Map<string, number>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
+  /** This process committed these rows: its readers will see them. */
+  wrote(rows: readonly Row[], commit: number): void {
+    for (const { index } of rows) {
+      if (index === undefined) continue;
+      const before = this.#own.get(index.channel) ?? 0;
+      this.#own.delete(index.channel);
+      this.#own.set(index.channel, Math.max(before, commit));
+    }
+    if (this.#own.size > CHANNELS) this.#makeRoom();
+  }
+
   /**
-   * Up to `limit` messages, newest first, older than `before`. Segments overlap in time after a
-   * cut, so they are opened from the one with the latest post downwards until no unopened one
-   * can hold a message that belongs on the page.
+   * Up to `limit` messages, newest first, older than `before`: with `after` at least with the writes
+   * of that token, or `not-here-yet`; without it as far as the view has come, what this process
+   * wrote included unless the view is slow.
    */
   async page(
     workspace: string,
     channel: string,
     before: Before | undefined,
     limit: number,
+    after?: Token,
   ): Promise<Page<Message>> {
-    const rows = (await this.#parts.store.segments(`${workspace}/channel/${channel}`))
-      .filter((row) => row.last !== undefined && (before === undefined || row.first! <= before.t))
-      .sort((a, b) => (a.last! < b.last! ? 1 : -1));
-    const copies = new Map<string, Copy[]>();
-    let messages: Message[] = [];
-    for (const [at, { segment }] of rows.entries()) {
-      for (const copy of await this.#committedCopies(segmentName(workspace, channel, segment)))
-        copies.set(copy.id, [...(copies.get(copy.id) ?? []), copy]);
-      messages = await this.#united(workspace, channel, copies, before);
-      if (certain(messages, rows[at + 1]) > limit) break;
-    }
-    const items = messages.slice(0, limit);
+    const scope = channelScope(workspace, channel);
+    if (after === undefined)
+      await this.#parts.view.reach(this.#own.get(scope) ?? (await this.#parts.began()), WAIT_MS.own);
+    else await this.#waitFor(after);
+    const found = await this.#parts.store.viewMessages(scope, before, limit + 1);
+    const now = this.#parts.time.now();
+    // A time from a fast clock is shown as now at most (R14).
+    const items = found.slice(0, limit).map((message) => ({ ...message, at: Math.min(message.at, now) }));
     await this.#addReactions(workspace, channel, items);
     const last = items.at(-1);
-    return messages.length > limit && last !== undefined
-      ? { items, next: `${last.t}~${last.id}` }
-      : { items };
+    return found.length > limit && last !== undefined ? { items, next: `${last.t}~${last.id}` } : { items };
   }
 
-  async #united(
-    workspace: string,
-    channel: string,
-    copies: Map<string, Copy[]>,
-    before: Before | undefined,
-  ): Promise<Message[]> {
-    await this.#addCopiesElsewhere(workspace, channel, copies);
-    const now = this.#parts.now();
-    return [...copies.values()]
-      .map((parts) => unionOf(parts, now))
-      .filter((message) => message !== undefined)
-      .filter((message) => before === undefined || newestFirst(message, before) > 0)
-      .sort(newestFirst);
+  async #waitFor(token: Token): Promise<void> {
+    const { store, tokens, view, time } = this.#parts;
+    const until = time.now() + WAIT_MS.token;
+    if (!(await tokens.waitFor(token, WAIT_MS.token))) throw notHere();
+    // Reactions are read from the cells themselves; messages come from documents, through the view.
+    const documents = token.flatMap((entry) => ('document' in entry ? [entry.document] : []));
+    if (documents.length === 0) return;
+    const commit = await store.lastCommit([...new Set(documents)].filter(isDocument));
+    if (!(await view.reach(commit, Math.max(0, until - time.now())))) throw notShownYet();
   }
 
-  /** A message with a second copy in a segment that is not open yet is incomplete without it. */
-  async #addCopiesElsewhere(workspace: string, channel: string, copies: Map<string, Copy[]>): Promise<void> {
-    const scope = channelScope(workspace, channel);
-    const held = await this.#parts.store.copies([...copies.keys()].map((id) => ({ channel: scope, id })));
-    for (const [id, places] of Map.groupBy(held, ({ id }) => id)) {
-      if (places.length <= copies.get(id)!.length) continue;
-      const all: Copy[] = [];
-      for (const { segment } of places) {
-        const name = segmentName(workspace, channel, segment);
-        all.push(...(await this.#committedCopies(name)).filter((copy) => copy.id === id));
-      }
-      copies.set(id, all);
+  #makeRoom(): void {
+    for (const [channel, commit] of this.#own)
+      if (commit <= this.#parts.view.known) this.#own.delete(channel);
+    for (const channel of this.#own.keys()) {
+      if (this.#own.size <= CHANNELS) return;
+      this.#own.delete(channel);
     }
-  }
-
-  async #committedCopies(name: string): Promise<Copy[]> {
-    const live = await this.#parts.documents.open(name);
-    const copies = copiesIn(live);
-    await this.#parts.queue.settled(name);
-    return copies;
   }
 
   async #addReactions(workspace: string, channel: string, messages: Message[]): Promise<void> {
@@ -105,19 +107,19 @@ export class History {
   }
 }
 
-/** How many messages are newer than anything that the segments not opened yet can hold. */
-function certain(messages: readonly Message[], next: SegmentRow | undefined): number {
-  if (next === undefined) return Number.POSITIVE_INFINITY;
-  const until = messages.findIndex(({ t }) => t <= next.last!);
-  return until < 0 ? messages.length : until;
-}
+const notHere = (): CausewayError =>
+  new CausewayError(
+    'not-here-yet',
+    'the write of this token has not reached this region; try again in a moment, or read without it',
+    { retryAfter: 1 },
+  );
 
-/** All that a segment knows of its messages, the deleted ones included. */
-export function copiesIn(live: LiveDocument): Copy[] {
-  const segment = live.segment!;
-  const ids = new Set([...segment.ids(), ...segment.deletedIds()]);
-  return [...ids].map((id) => segment.copy(id));
-}
+const notShownYet = (): CausewayError =>
+  new CausewayError(
+    'not-here-yet',
+    'the write of this token is here, but the list of messages is behind it; try again in a moment, or read without it',
+    { retryAfter: 1 },
+  );
 
 /** Members by emoji, from the cells of one message. */
 export function reactionsIn(cells: readonly Pick<Cell, 'key' | 'value'>[]): Record<string, string[]> {

@@ -1,10 +1,14 @@
 export * from './hybrid-time.ts';
 export * from './ports.ts';
+export { bucketOf, canonicalState, documentDigest, scopeDigest } from './digest.ts';
+export { Compactor, type CompactorCounts } from './compactor.ts';
+export { generationOf } from './generations.ts';
+export { integrate } from './integrate.ts';
 export { mergeCell, wins, type CellListener } from './cells.ts';
 export { reactionsIn, type Before } from './history.ts';
 export type { DocumentListener } from './live-document.ts';
-export type { PeerState } from './receiver.ts';
-export { Replica, type Notice, type Reader, type ReplicaOptions } from './replica.ts';
+export { rebuildViews, type RebuildEvents } from './rebuild.ts';
+export { Replica, type Notice, type Pipe, type Reader, type ReplicaOptions } from './replica.ts';
 export { Segment, type Copy } from './segment.ts';
 export { indexUpdate } from './segment-index.ts';
 export { SEGMENT, highestTop, topKey } from './segment-rule.ts';

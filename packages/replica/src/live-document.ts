@@ -1,4 +1,4 @@
-import { parseName } from '@causeway/protocol';
+import { LIMITS, parseName, type CausewayError } from '@causeway/protocol';
 import * as Y from 'yjs';
 import {
   integrate,
@@ -14,8 +14,8 @@ import { Segment } from './segment.ts';
 /** What subscribers of a document hear: committed updates, then perhaps that the copy is gone. */
 export type DocumentListener = {
   update(bytes: Uint8Array): void;
-  /** The copy in memory is no longer the truth: connect again. */
-  dropped(): void;
+  /** The copy in memory is no longer the truth: connect again, unless the reason says otherwise. */
+  dropped(why?: CausewayError): void;
 };
 
 /** An update of a client, or what is left of it, while it waits for what it depends on. */
@@ -31,6 +31,8 @@ export type ClientUpdate<What = Uint8Array | Leftover> = {
 const WAITING_BYTES = 1024 * 1024;
 /** Every waiting update costs something, however small. */
 const WAITING_COST = 256;
+/** Rows of the log that the tail need not bring; beyond it they are read again. */
+const OWN_ROWS = 10_000;
 
 /**
  * A document in memory. Between commits it equals the log; while one is in flight it is ahead of
@@ -45,8 +47,13 @@ export class LiveDocument {
   readonly segment: Segment | undefined;
   dropped = false;
   #bytes: number;
+  /** At least the bytes of its state; exactly those when nothing came since it was measured. */
+  #stateBytes: number;
+  #isMeasured = false;
   #waiting: ClientUpdate<Leftover>[] = [];
   #waitingBytes = 0;
+  /** Rows that this copy made, by their id in the log, until the tail has listed them. */
+  readonly #own = new Set<number>();
   #emitted: Uint8Array | undefined;
 
   constructor(name: string, rows: readonly Uint8Array[]) {
@@ -55,9 +62,12 @@ export class LiveDocument {
       for (const row of rows) this.#apply(row);
     }, 'local');
     this.#bytes = rows.reduce((sum, row) => sum + row.length, 0);
+    this.#stateBytes = this.#bytes;
     if (parseName(name)?.kind === 'segment') this.segment = new Segment(this.doc);
     this.doc.on('update', (bytes: Uint8Array) => {
       this.#bytes += bytes.length;
+      this.#stateBytes += bytes.length;
+      this.#isMeasured = false;
       this.#emitted = bytes;
     });
   }
@@ -86,13 +96,19 @@ export class LiveDocument {
     return this.#capture(() => this.doc.transact(write, 'local'));
   }
 
-  /** What `author` returned is committed now: tells subscribers. */
-  committed(updates: readonly Uint8Array[]): void {
+  /** What `author` returned is committed now, as these rows of the log: tells subscribers. */
+  committed(updates: readonly Uint8Array[], rows: readonly number[]): void {
+    for (const id of rows) if (this.#own.size < OWN_ROWS) this.#own.add(id);
     for (const bytes of updates) this.tell(bytes);
     const unblocked = this.#capture(() =>
       this.doc.transact(() => integratePending(this.doc, 'peer'), 'peer'),
     );
     if (unblocked !== undefined) this.tell(unblocked);
+  }
+
+  /** Is it a row that this copy made itself? Asked once, by the tail. */
+  made(row: number): boolean {
+    return this.#own.delete(row);
   }
 
   /**
@@ -107,6 +123,15 @@ export class LiveDocument {
     this.#waitingBytes += cost;
     this.#waiting.push({ ...update, what: leftover });
     return true;
+  }
+
+  /** Would a client's update make a canvas larger than it may be? What only deletes or repeats may always come. */
+  isTooLargeWith({ what, size }: ClientUpdate): boolean {
+    const isTooLarge = (): boolean => this.#stateBytes + size > LIMITS.canvasBytes;
+    if (!isTooLarge() || !bringsStructs(this.doc, what)) return false;
+    if (!this.#isMeasured) this.#stateBytes = Y.encodeStateAsUpdate(this.doc).length;
+    this.#isMeasured = true;
+    return isTooLarge();
   }
 
   /** Takes out those waiting updates of which something has arrived meanwhile. */
@@ -149,4 +174,10 @@ export class LiveDocument {
     run();
     return this.#emitted;
   }
+}
+
+function bringsStructs(doc: Y.Doc, what: Uint8Array | Leftover): boolean {
+  if (!(what instanceof Uint8Array)) return what.structs !== null;
+  const { structs } = Y.decodeUpdate(Y.diffUpdate(what, Y.encodeStateVector(doc)));
+  return structs.length > 0;
 }

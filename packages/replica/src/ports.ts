@@ -1,4 +1,7 @@
-import type { Cell, Entry } from '@causeway/protocol';
+import type { Cell, Decision, Entry, Message } from '@causeway/protocol';
+
+/** How many buckets the names of a zone are spread over, see bucketOf. */
+export const BUCKETS = 1_024;
 
 /**
  * The ports of the core: everything that a replica needs of the world. One set per zone: a store
@@ -70,10 +73,96 @@ export type SegmentRow = {
   last?: string;
 };
 
+/** This region's own counts of one segment, whichever of its processes wrote. */
+export type AuthoredIn = {
+  channel: string;
+  segment: number;
+  posts: number;
+  bytes: number;
+  operations: number;
+};
+
+/** What a commit did besides what it was asked to. */
+export type Committed = {
+  /** The own rows, numbered, in the order given. */
+  outbox: OutboxRow[];
+  untidy: Untidy[];
+  /** Number of the transaction, see `Store.tail`. */
+  commit: number;
+  /** Totals of the segments that own rows of this commit wrote into. */
+  authored: AuthoredIn[];
+};
+
+/** A row of the log as the tail lists it, without its bytes. */
+export type LogRow = {
+  id: number;
+  name: string;
+  /** Written by this region; not so what came from peers, and what compaction wrote. */
+  own: boolean;
+  /** The whole document up to then, written by compaction in place of the rows that it read. */
+  snapshot: boolean;
+};
+
+/** What was committed after one point of the log, in the order of commits. */
+export type Tail = {
+  rows: LogRow[];
+  /** Cells that changed, as they are now. */
+  cells: Cell[];
+  /** All up to this commit is listed: where to go on. */
+  to: number;
+};
+
+/** A document or scope as the table of states has it. */
+export type StateRow = {
+  name: string;
+  /** Grows with every write of it: a digest counts only for the number that it was computed at. */
+  changes: number;
+  /** Rows and bytes in the log; 0 for a scope of cells. */
+  rows: number;
+  bytes: number;
+  /** Since the last write, milliseconds. */
+  quietMs: number;
+};
+
+/** One bucket of the table of states: names are spread over BUCKETS of them by their hash. */
+export type Bucket = {
+  /** The digests of its names, exclusive-ored: 64 bits, unsigned. Stale ones count as 0. */
+  digest: bigint;
+  names: number;
+  /** How many of its names have no digest that is up to date. */
+  stale: number;
+};
+
+/** A message as the view of messages keeps it: reactions are cells and come from there. */
+export type MessageRow = { channel: string; message: Message };
+
+/** How far a projector has come. */
+export type ViewState = {
+  /** Everything up to this commit is in the view. */
+  position: number;
+  /** A rebuild runs until this commit is reached; below it snapshots are read too. */
+  rebuildTo: number;
+};
+
+/** What a projector writes in one transaction. */
+export type Projection = {
+  /** The position that it started from: when it is another one by now, nothing is written. */
+  from: number;
+  to: number;
+  messages: MessageRow[];
+  /** Deleted messages. */
+  gone: MessagePlace[];
+};
+
+/** A message kept as received. */
+export type Parked = { id: number; peer: string; name: string; version: number; bytes: Uint8Array };
+
 export type ApplyBatch = {
   peer: string;
-  /** Where reading goes on after these rows; absent while more rows of the same delivery follow. */
+  /** Where reading goes on after these rows; absent while more rows of the same delivery follow, and for repairs. */
   cursor?: Cursor;
+  /** Parked rows that are among `rows` now: taken out. */
+  unparked?: readonly number[];
   /** The peer's rows: logged without an outbox row, so nothing echoes. */
   rows: Row[];
   /** What this region writes because of them (raised tops): logged with an outbox row. */
@@ -110,9 +199,9 @@ export interface Store {
    * namely those touched here that have copies in other segments, and those posted or edited
    * here though deleted.
    */
-  append(rows: readonly Row[]): Promise<{ outbox: OutboxRow[]; untidy: Untidy[] }>;
+  append(rows: readonly Row[]): Promise<Committed>;
   /** A peer's rows and the cursor behind them; also marks untidy every message deleted here. */
-  apply(batch: ApplyBatch): Promise<{ outbox: OutboxRow[]; untidy: Untidy[] }>;
+  apply(batch: ApplyBatch): Promise<Committed>;
   /** Everything committed of a document, in log order; empty when there is nothing. */
   loadDocument(name: string): Promise<Uint8Array[]>;
   /** All cells of these scopes, ordered by scope and key. */
@@ -126,19 +215,96 @@ export interface Store {
   cursor(peer: string): Promise<Cursor | undefined>;
   /** Names with messages parked for a newer version (0, what nobody can read, not counted). */
   parkedNames(): Promise<string[]>;
+  /** Parked rows of versions 1 to `version` under names that have nothing newer parked, oldest first. */
+  parked(version: number, limit: number): Promise<Parked[]>;
+
+  /**
+   * The number of a commit at or below which nothing is under way: whatever commits later has a
+   * larger one. (Postgres: one less than `pg_snapshot_xmin`, so a slow transaction holds it back.)
+   */
+  horizon(): Promise<number>;
+  /**
+   * What commits above `after` wrote, up to the horizon. Commits are listed whole, lowest first,
+   * until about `limit` rows and cells are; a cell stands where it was last changed.
+   */
+  tail(after: number, limit: number): Promise<Tail>;
+  /** The bytes of rows of the log, and who is named as their author; those compacted away meanwhile are left out. */
+  loadRows(
+    rows: readonly { name: string; id: number }[],
+  ): Promise<{ id: number; entry: Row['entry'] & { kind: 'update' } }[]>;
+  /** The highest commit that wrote any of these documents or scopes; 0 for none. */
+  lastCommit(names: readonly string[]): Promise<number>;
+
+  /**
+   * Documents and scopes whose digest is out of date: those with most rows first, then those
+   * quiet for longest.
+   */
+  stale(limit: number): Promise<StateRow[]>;
+  /** A document's log and the number of its changes, read together. `held`: in the outbox still. */
+  loadState(
+    name: string,
+  ): Promise<{ changes: number; rows: { id: number; bytes: Uint8Array; held: boolean }[] } | undefined>;
+  /** Records digests for those names that still have that number of changes. */
+  setDigests(digests: readonly { name: string; changes: number; digest: bigint }[]): Promise<void>;
+  /**
+   * Puts a snapshot in the place of the rows that it was made of, all in one transaction, and
+   * records the digest if nothing was written since. False, and nothing happens, when one of
+   * `rows` is gone, waits in the outbox, or lies above the position of a view.
+   */
+  compact(compaction: {
+    name: string;
+    changes: number;
+    rows: readonly number[];
+    snapshot: Uint8Array;
+    digest: bigint;
+  }): Promise<boolean>;
+  /** All BUCKETS of them, in order. */
+  buckets(): Promise<Bucket[]>;
+  /** The names of one bucket after `after`, in order, with their digest unless it is stale. */
+  bucket(bucket: number, after: string, limit: number): Promise<{ name: string; digest?: bigint }[]>;
+
+  viewState(): Promise<ViewState>;
+  /** False when another projector came first. */
+  project(projection: Projection): Promise<boolean>;
+  /** Makes the projector read everything again from the beginning; readers see the old rows until they are replaced. */
+  rebuildViews(): Promise<void>;
+  /** Messages of a channel from the view, newest first, older than `before`. */
+  viewMessages(
+    channel: string,
+    before: { t: string; id: string } | undefined,
+    limit: number,
+  ): Promise<Message[]>;
+
   /**
    * Outbox rows that are at least `olderThanMs` old, lowest first. There is no "from": numbers are
    * drawn before the commit, so a lower one may appear later.
    */
   unpublished(options: { olderThanMs: number; limit: number }): Promise<OutboxRow[]>;
-  /** Takes rows out of the outbox. */
-  published(seqs: readonly number[]): Promise<void>;
+  /** Takes rows out of the outbox, and keeps the highest sequence that the stream gave for this incarnation. */
+  published(seqs: readonly number[], stream: { incarnation: string; sequence: number }): Promise<void>;
+  /** Rows in the outbox, their bytes, and the age of the oldest. */
+  outboxSize(): Promise<{ rows: number; bytes: number; oldestMs: number }>;
+  /** Takes the oldest rows out of the outbox without publishing them until `keep` are left; how many. Peers repair. */
+  trimOutbox(keep: number): Promise<number>;
+  /** The incarnation in force, and the highest sequence that the stream is known to have given. */
+  incarnation(): Promise<{ incarnation: string; sequence: number } | undefined>;
   /**
-   * Makes `incarnation` the one under which this region publishes. When another one was in
-   * force before, everything that this region wrote goes into the outbox again, since nobody
-   * can say what peers received of the old stream. True when it was another one.
+   * The incarnation under which this region publishes into this stream, the same for all its
+   * processes. Another one than before (`isNew`) when the stream or this database is another
+   * one, or when the stream ends below `given`: then nobody can say what peers received of it,
+   * and they compare states with us. `given` is what `incarnation()` said before the stream was
+   * looked at; what other processes were given since proves nothing.
    */
-  adoptIncarnation(incarnation: string): Promise<boolean>;
+  adoptIncarnation(stream: {
+    stream: string;
+    lastSequence: number;
+    given: number;
+  }): Promise<{ incarnation: string; isNew: boolean }>;
+  /** The cells that say which generation of a canvas is the current one, ordered by scope and key. */
+  generations(): Promise<Cell[]>;
+  /** Keeps a decision unless there is one for that document and generation; returns the one that is kept. */
+  decide(proposal: Decision): Promise<Decision>;
+  decision(document: string, generation: number): Promise<Decision | undefined>;
   untidy(limit: number): Promise<Untidy[]>;
   /** Forgets those rows whose mark has not grown meanwhile. */
   tidied(rows: readonly Untidy[]): Promise<void>;
@@ -155,24 +321,38 @@ export interface Store {
 /** One message as the bus delivers it. */
 export type Delivery = { sequence: number; id: string; name: string; bytes: Uint8Array };
 
-/** What a region answers to `hello`: the stream that it publishes into. */
-export type Hello = { incarnation: string; lastSequence: number };
+/** What a region answers to `hello`: the stream that it publishes into, and what it holds. */
+export type Hello = {
+  incarnation: string;
+  lastSequence: number;
+};
+
+/** How far a region has stored a peer's stream: told to that peer after each commit of the receiver. */
+export type StoredUpTo = { region: string; incarnation: string; sequence: number; messageId: string };
+
+/** What can be asked of a region, besides hello. Bodies are the asker's business. */
+export type Operation = 'buckets' | 'bucket' | 'state' | 'cells' | 'holds' | 'decide';
 
 /** The broker does not answer, or the link is cut. */
 export class BusDown extends Error {
   override name = 'BusDown';
 }
 
-/** Replication of one zone as seen from one region. Nothing of it is truth: the store is. */
+/** Replication of one zone as seen from one process of one region. Nothing of it is truth: the store is. */
 export interface Bus {
   /** Connects, makes sure that this region's stream exists, and names it. Rejects with BusDown. */
   open(): Promise<{ stream: string; lastSequence: number }>;
   /**
    * Puts one message into this region's stream, in the order of the calls; resolves when the
-   * broker has it. The broker drops repeats of an id of the last two minutes. Rejects with
-   * BusDown, and with RangeError when a message of this size can never pass.
+   * broker has it. The broker drops repeats of an id of the last two minutes, and `repeat` says
+   * so: the sequence is then the first one's. Rejects with BusDown, and with RangeError when a
+   * message of this size can never pass.
    */
-  publish(message: { id: string; name: string; bytes: Uint8Array }): Promise<{ sequence: number }>;
+  publish(message: {
+    id: string;
+    name: string;
+    bytes: Uint8Array;
+  }): Promise<{ sequence: number; repeat: boolean }>;
   /**
    * Reads a peer's stream in order from sequence `from` on (or the first one still there).
    * `deliver` gets batches of at most 500 messages and 1 MiB, one at a time, and the next one
@@ -187,9 +367,41 @@ export interface Bus {
     deliver: (batch: Delivery[]) => Promise<void>,
     signal: AbortSignal,
   ): Promise<never>;
+  /**
+   * Tells the other processes of this region, through its own broker, of entries (encoded) that
+   * are committed. Best effort, at most once, nobody waits: the tail of the log is the proof.
+   */
+  tell(messages: readonly { name: string; bytes: Uint8Array }[]): void;
+  /** Hears what other processes of this region published or told; never what this one did. */
+  hear(heard: (messages: readonly { name: string; bytes: Uint8Array }[]) => void): void;
+  /** Tells a peer how far its stream is stored here; best effort. */
+  report(peer: string, report: StoredUpTo): void;
+  /** Hears the peers' reports; every process of a region does. */
+  hearReports(heard: (report: StoredUpTo) => void): void;
   /** Asks a peer for its hello; rejects with BusDown when no answer comes within 2 s. */
   hello(peer: string): Promise<Hello>;
   /** Answers peers' hellos from now on. */
   answerHello(answer: () => Hello | undefined): void;
+  /**
+   * Asks a peer, one of whose processes answers. Question and answer travel in chunks that fit a
+   * message, and arrive whole or not at all. Rejects with BusDown when nothing of the answer
+   * comes for 5 s, when a part is missing, and with RangeError when the question exceeds 16 MiB.
+   */
+  ask(peer: string, operation: Operation, question: Uint8Array): Promise<Uint8Array>;
+  /**
+   * Answers peers' questions from now on, a few at a time. When `answer` throws, or returns more
+   * than 64 MiB, the asker gets BusDown with the error's name.
+   */
+  answer(answer: (operation: Operation, question: Uint8Array) => Promise<Uint8Array>): void;
   close(): Promise<void>;
+}
+
+/**
+ * Decisions about documents of a zone: one for each document and generation, whoever proposed
+ * first. Rejects with BusDown while nobody can decide.
+ */
+export interface Decisions {
+  /** The decision in force, which may be another one than proposed. */
+  decide(proposal: Decision): Promise<Decision>;
+  inForce(document: string, generation: number): Promise<Decision | undefined>;
 }

@@ -1,4 +1,4 @@
-import { contentId, encodeEntry, nameOfEntry } from '@causeway/protocol';
+import { encodeEntry, nameOfEntry } from '@causeway/protocol';
 import { BusDown, type Bus, type Hello, type OutboxRow, type Store, type Time } from './ports.ts';
 
 /** Rows kept in memory for publication; beyond it they are read from the outbox again. */
@@ -9,17 +9,28 @@ const HEARTBEAT_MS = 1_000;
 /** Rows this old were left by a crash, or by a process that could not reach the broker. */
 const SWEEP = { everyMs: 5_000, olderThanMs: 5_000, limit: 2_000 } as const;
 const RETRY_MS = 250;
+/** What the outbox may hold while the broker is away, and how often it is counted. */
+const OUTBOX = { rows: 1_000_000, countEveryMs: 10_000 } as const;
+/** About so many messages make the mean size. */
+const MEAN_OF = 100;
 /** Published rows leave the outbox together, at most this much later. */
 const SETTLE_MS = 25;
 
 export type PublisherEvents = {
   /** Rows found in the outbox that this process did not commit itself, or of which it never knew. */
   found(rows: readonly OutboxRow[]): void;
-  /** A row that the broker can never take; rows are bounded so that there is none. */
+  /** A row is in the stream, under this sequence of this incarnation. */
+  placed(seq: number, incarnation: string, sequence: number): void;
+  /** A row that the broker can never take: peers get it by comparing states. */
   unpublishable(row: OutboxRow): void;
+  /** So many of the oldest rows left the outbox unpublished, since it was full; peers compare states. */
+  trimmed(rows: number): void;
   down(error: unknown): void;
   up(incarnation: string): void;
 };
+
+/** Rows in the outbox, their bytes and the age of the oldest, as last counted. */
+export type OutboxSize = { rows: number; bytes: number; oldestMs: number };
 
 /**
  * Brings committed rows into this region's stream: from memory right after the commit, from the
@@ -37,14 +48,16 @@ export class Publisher {
   /** The outbox holds rows that memory does not: nothing is queued before they are read, to keep the order. */
   #overflowed = false;
   #done: number[] = [];
+  #meanBytes = 0;
+  #size: OutboxSize = { rows: 0, bytes: 0, oldestMs: 0 };
   /** Published rows that are being taken out of the outbox. */
   #leaving = 0;
   #wakeSettling: () => void = () => undefined;
   #sending = 0;
   #wake: () => void = () => undefined;
   #hello: Hello | undefined;
-  /** The stream as acknowledgements have shown it, and when it was last caught going back. */
-  #seen = { stream: '', lastSequence: 0, wentBackAt: 0 };
+  /** The highest sequence that the stream gave. */
+  #given = { incarnation: '', sequence: 0 };
 
   constructor(bus: Bus, store: Store, time: Time, events: PublisherEvents) {
     this.#bus = bus;
@@ -64,8 +77,19 @@ export class Publisher {
     return this.#hello !== undefined;
   }
 
-  get incarnation(): string | undefined {
-    return this.#hello?.incarnation;
+  /** What it publishes into, while the broker is reachable. */
+  get stream(): Readonly<Hello> | undefined {
+    return this.#hello;
+  }
+
+  /** Bytes of a message, on average. */
+  get meanBytes(): number {
+    return this.#meanBytes;
+  }
+
+  /** The outbox as last counted. */
+  get outbox(): OutboxSize {
+    return this.#size;
   }
 
   /** Rows that were just committed here. */
@@ -82,10 +106,10 @@ export class Publisher {
 
   /** Publishes until the signal fires; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const settling = this.#settling(signal);
+    const others = Promise.all([this.#settling(signal), this.#counting(signal)]);
     await this.#sessions(signal);
     this.#wakeSettling();
-    await settling;
+    await others;
   }
 
   async #sessions(signal: AbortSignal): Promise<void> {
@@ -115,29 +139,16 @@ export class Publisher {
   }
 
   async #open(): Promise<void> {
+    const known = await this.#store.incarnation();
     const { stream, lastSequence } = await this.#bus.open();
-    this.#look(stream, lastSequence);
-    const { wentBackAt } = this.#seen;
-    const content = [stream, await this.#store.identity()];
-    const incarnation = contentId(wentBackAt === 0 ? content : [...content, wentBackAt]);
-    await this.#store.adoptIncarnation(incarnation);
+    const given = known?.sequence ?? 0;
+    const { incarnation } = await this.#store.adoptIncarnation({ stream, lastSequence, given });
     this.#hello = { incarnation, lastSequence };
     // Whatever was under way when the last session ended is in the outbox still.
     this.#queue = [];
     this.#known.clear();
     this.#overflowed = true;
     this.#events.up(incarnation);
-  }
-
-  /**
-   * A stream that ends before what it had acknowledged has lost rows that are in the outbox no
-   * more. It counts as another one from then on, so that all is published again (R15).
-   */
-  #look(stream: string, lastSequence: number): void {
-    const seen = this.#seen;
-    const wentBack = stream === seen.stream && lastSequence < seen.lastSequence;
-    const wentBackAt = wentBack ? this.#time.now() : stream === seen.stream ? seen.wentBackAt : 0;
-    this.#seen = { stream, lastSequence, wentBackAt };
   }
 
   async #publishing(signal: AbortSignal): Promise<void> {
@@ -154,14 +165,14 @@ export class Publisher {
       }
       this.#sending++;
       this.#send(row)
-        .then(
-          () => this.#settle(row.seq),
-          (error: unknown) => {
-            // Stays known and in the outbox: trying it again and again would hold up all others.
-            if (error instanceof RangeError) this.#events.unpublishable(row);
-            else failure = error;
-          },
-        )
+        .catch((error: unknown) => {
+          if (!(error instanceof RangeError)) failure = error;
+          else {
+            // Trying it again and again would hold up all others.
+            this.#settle(row.seq);
+            this.#events.unpublishable(row);
+          }
+        })
         .finally(() => {
           this.#sending--;
           this.#wake();
@@ -172,7 +183,27 @@ export class Publisher {
   async #send({ seq, entry }: OutboxRow): Promise<void> {
     const { incarnation } = this.#hello!;
     const message = { id: `${incarnation}.${seq}`, name: nameOfEntry(entry), bytes: encodeEntry(entry) };
-    this.#stored((await this.#bus.publish(message)).sequence);
+    this.#meanBytes += (message.bytes.length - this.#meanBytes) / MEAN_OF;
+    const sequence = await this.#publish(message);
+    this.#events.placed(seq, incarnation, sequence);
+    this.#settle(seq);
+  }
+
+  /**
+   * Publishes under the incarnation in force. A new message that gets a sequence which the stream
+   * had given before is in another stream, or in one that lost its end: (incarnation, sequence)
+   * must stay unique, so the session ends and the next one adopts a new incarnation (R15).
+   */
+  async #publish(message: { id: string; name: string; bytes: Uint8Array }): Promise<number> {
+    const hello = this.#hello!;
+    const given = hello.lastSequence;
+    const { sequence, repeat } = await this.#bus.publish(message);
+    if (hello !== this.#hello) throw new BusDown('the session is over');
+    if (!repeat && sequence <= given)
+      throw new BusDown(`a new message got sequence ${sequence}, after ${given}`);
+    hello.lastSequence = Math.max(hello.lastSequence, sequence);
+    this.#given = { incarnation: hello.incarnation, sequence: hello.lastSequence };
+    return sequence;
   }
 
   /** Reads what memory has not: after a start, an outage, or an overflow. */
@@ -192,6 +223,7 @@ export class Publisher {
   async #sweeping(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#time.sleep(SWEEP.everyMs, signal);
+      await this.#sameIncarnation();
       const rows = await this.#store.unpublished({ ...SWEEP }).catch(() => []);
       const missing = rows.filter(({ seq }) => !this.#known.has(seq));
       this.#events.found(missing);
@@ -199,23 +231,36 @@ export class Publisher {
     }
   }
 
+  /** Another process may have adopted another one while this one was paused. */
+  async #sameIncarnation(): Promise<void> {
+    const inForce = await this.#store.incarnation().catch(() => undefined);
+    const ours = this.#hello?.incarnation;
+    if (inForce !== undefined && ours !== undefined && inForce.incarnation !== ours)
+      throw new BusDown(`this region publishes as ${inForce.incarnation} now, this process did as ${ours}`);
+  }
+
   async #heartbeats(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const { incarnation, lastSequence } = this.#hello!;
+      const { incarnation } = this.#hello!;
       const sentAt = this.#time.now();
       const bytes = encodeEntry({ kind: 'heartbeat', sentAt, incarnation });
-      const message = { id: `${incarnation}.h${sentAt}`, name: '-/heartbeat', bytes };
-      const { sequence } = await this.#bus.publish(message);
-      if (sequence <= lastSequence)
-        throw new BusDown(`a new message got sequence ${sequence}, after ${lastSequence}`);
-      this.#stored(sequence);
+      await this.#publish({ id: `${incarnation}.h${sentAt}`, name: '-/heartbeat', bytes });
       await this.#time.sleep(HEARTBEAT_MS, signal);
     }
   }
 
-  #stored(sequence: number): void {
-    this.#seen.lastSequence = Math.max(this.#seen.lastSequence, sequence);
-    if (this.#hello !== undefined) this.#hello.lastSequence = Math.max(this.#hello.lastSequence, sequence);
+  /** Counts the outbox now and then, with or without a broker, and keeps it within its bound. */
+  async #counting(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        this.#size = await this.#store.outboxSize();
+        if (this.#size.rows > OUTBOX.rows)
+          this.#events.trimmed(await this.#store.trimOutbox(OUTBOX.rows / 2));
+      } catch {
+        // A database that does not answer is noticed by those who need it.
+      }
+      await this.#time.sleep(OUTBOX.countEveryMs, signal);
+    }
   }
 
   #settle(seq: number): void {
@@ -234,7 +279,7 @@ export class Publisher {
       const done = this.#done.splice(0);
       try {
         this.#leaving = done.length;
-        await this.#store.published(done);
+        await this.#store.published(done, this.#given);
         for (const seq of done) this.#known.delete(seq);
       } catch {
         // Otherwise they would stay in the outbox for as long as the broker does not fail too.

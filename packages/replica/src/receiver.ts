@@ -7,7 +7,6 @@ import {
   parseName,
   type Entry,
 } from '@causeway/protocol';
-import { hybridFromText } from './hybrid-time.ts';
 import { updateRow } from './append-queue.ts';
 import {
   BusDown,
@@ -15,24 +14,32 @@ import {
   Refused,
   type ApplyBatch,
   type Bus,
+  type Committed,
   type Cursor,
   type Delivery,
-  type OutboxRow,
   type Row,
   type Store,
   type Time,
-  type Untidy,
 } from './ports.ts';
 
 export type ReceiverEvents = {
   /** Rows of the peer are committed here. */
-  applied(rows: readonly Row[], result: { outbox: OutboxRow[]; untidy: Untidy[] }): void;
+  applied(rows: readonly Row[], result: Committed): void;
   /** What this region writes because of the peer's rows (see Channels.raisedBy). */
   own(rows: readonly Row[]): Promise<Row[]>;
-  /** A peer's hybrid time. */
-  witness(hybrid: number): void;
+  /** The stream cannot show that nothing is missing: states have to be compared. */
+  behind(peer: string): void;
   /** Something that an operator should hear of. */
   notice(what: 'started-over' | 'parked' | 'lost' | 'gap', detail: Record<string, unknown>): void;
+};
+
+export type ReceiverParts = {
+  region: string;
+  bus: Bus;
+  store: Store;
+  time: Time;
+  /** Documents with parked messages, shared by the receivers of all peers. */
+  parked: Set<string>;
 };
 
 /** How a peer's pipe is doing, for metrics and status. */
@@ -44,13 +51,23 @@ export type PeerState = {
   /** When the last heartbeat arrived, milliseconds since 1970. */
   heardAt: number | undefined;
   sequence: number;
+  /** The last sequence of the peer's stream, as it last said; undefined before. */
+  lastSequence: number | undefined;
+  /** Bytes of a message of this peer, on average. */
+  meanBytes: number;
 };
 
 /** Thrown inside a follow when the stream is not the one that the cursor speaks of. */
 class AnotherStream extends Error {}
 
 const RETRY_MS = 100;
+/** A peer that was silent for longer than this is compared with, whatever its stream says. */
+const LONG_SILENCE_MS = 30_000;
 const HELLO_AGAIN_MS = 2_000;
+/** How often a peer is asked how far its stream goes. */
+const ASK_EVERY_MS = 5_000;
+/** About so many messages make the mean size. */
+const MEAN_OF = 100;
 /** Heartbeats alone move the stored cursor only this often, in messages. */
 const IDLE_CURSOR = 500;
 
@@ -60,6 +77,7 @@ const IDLE_CURSOR = 500;
  * still the one that was read; otherwise reading starts over, which repeats and loses nothing.
  */
 export class Receiver {
+  readonly #region: string;
   readonly #peer: string;
   readonly #bus: Bus;
   readonly #store: Store;
@@ -70,24 +88,46 @@ export class Receiver {
   #doubtful: ApplyBatch | undefined;
   readonly state: PeerState;
 
-  /** `parked`: documents with parked messages, shared by the receivers of all peers. */
-  constructor(peer: string, bus: Bus, store: Store, time: Time, events: ReceiverEvents, parked: Set<string>) {
-    this.#parked = parked;
+  constructor(peer: string, parts: ReceiverParts, events: ReceiverEvents) {
     this.#peer = peer;
-    this.#bus = bus;
-    this.#store = store;
-    this.#time = time;
+    this.#region = parts.region;
+    this.#parked = parts.parked;
+    this.#bus = parts.bus;
+    this.#store = parts.store;
+    this.#time = parts.time;
     this.#events = events;
-    this.state = { peer, connected: false, lagMs: undefined, heardAt: undefined, sequence: 0 };
+    this.state = {
+      peer,
+      connected: false,
+      lagMs: undefined,
+      heardAt: undefined,
+      sequence: 0,
+      lastSequence: undefined,
+      meanBytes: 0,
+    };
   }
 
   /** Receives until the signal fires; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#receiving(signal), this.#asking(signal)]);
+  }
+
+  /** A stream that does not reach us cannot say how much of it is waiting. */
+  async #asking(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const hello = await this.#bus.hello(this.#peer).catch(() => undefined);
+      if (hello !== undefined) this.state.lastSequence = hello.lastSequence;
+      await this.#time.sleep(ASK_EVERY_MS, signal);
+    }
+  }
+
+  async #receiving(signal: AbortSignal): Promise<void> {
     let cursor: Cursor | undefined | 'stored' = 'stored';
     while (!signal.aborted) {
       try {
         if (cursor === 'stored') cursor = await this.#storedCursor();
-        for (const name of await this.#store.parkedNames()) if (isDocument(name)) this.#parked.add(name);
+        // A new region, or one that lost its disk: the stream may not reach back to the beginning.
+        if (cursor === undefined) this.#events.behind(this.#peer);
         await this.#follow(cursor, signal);
       } catch (error) {
         this.state.connected = false;
@@ -111,7 +151,7 @@ export class Receiver {
     const batch = this.#doubtful;
     this.#doubtful = undefined;
     if (batch?.cursor !== undefined && cursor?.messageId === batch.cursor.messageId)
-      this.#events.applied(batch.rows, { outbox: [], untidy: [] });
+      this.#events.applied(batch.rows, NOTHING);
     return cursor;
   }
 
@@ -163,6 +203,8 @@ export class Receiver {
   }
 
   async #deliver(reading: Reading, deliveries: Delivery[]): Promise<void> {
+    const silentMs = this.#time.now() - (this.state.heardAt ?? this.#time.now());
+    if (!this.state.connected && silentMs > LONG_SILENCE_MS) this.#events.behind(this.#peer);
     this.state.connected = true;
     const fresh = reading.accept(deliveries);
     if (reading.gap) {
@@ -173,6 +215,7 @@ export class Receiver {
         to: fresh[0]?.sequence,
       });
       reading.gap = false;
+      this.#events.behind(this.#peer);
     }
     const last = fresh.at(-1);
     if (last === undefined) return;
@@ -188,16 +231,26 @@ export class Receiver {
       idle &&
       cursor.incarnation === reading.cursor?.incarnation &&
       cursor.sequence - reading.cursor.sequence < IDLE_CURSOR
-    )
+    ) {
+      // Heartbeats leave nothing to store. And once more, in case that the last report was lost.
+      this.#report(cursor);
       return;
+    }
     await this.#apply(batch);
     reading.cursor = cursor;
+    this.#report(cursor);
+  }
+
+  /** Tells the peer how far its stream is committed here (level `zone`). */
+  #report({ incarnation, sequence, messageId }: Cursor): void {
+    this.#bus.report(this.#peer, { region: this.#region, incarnation, sequence, messageId });
   }
 
   /** Decodes messages; takes heartbeats out and parks what it cannot read. */
   #read(deliveries: readonly Delivery[], cursor: Cursor): ApplyBatch {
     const batch: ApplyBatch = { peer: this.#peer, cursor, rows: [], own: [], parked: [] };
     for (const { name, bytes } of deliveries) {
+      this.state.meanBytes += (bytes.length - this.state.meanBytes) / MEAN_OF;
       const decoded = decodeEntry(bytes);
       if (decoded.ok && decoded.entry.kind === 'heartbeat') {
         this.#heard(decoded.entry.sentAt);
@@ -212,7 +265,6 @@ export class Receiver {
       else if (this.#parked.has(name)) this.#park(batch, name, ENVELOPE_VERSION, bytes);
       else batch.rows.push(row);
     }
-    for (const row of batch.rows) this.#witness(row);
     return batch;
   }
 
@@ -262,13 +314,9 @@ export class Receiver {
     this.state.heardAt = now;
     this.state.lagMs = Math.max(0, now - sentAt);
   }
-
-  #witness({ entry, index }: Row): void {
-    for (const { t } of index?.posts ?? []) this.#events.witness(hybridFromText(t));
-    if (entry.kind === 'cells')
-      for (const { v } of entry.cells) if (v.includes('.')) this.#events.witness(hybridFromText(v));
-  }
 }
+
+const NOTHING: Committed = { outbox: [], untidy: [], commit: 0, authored: [] };
 
 /** Checks that a stream is still the one that the cursor speaks of, and drops what was read already. */
 class Reading {
@@ -301,12 +349,13 @@ class Reading {
 const incarnationOf = (messageId: string): string => messageId.slice(0, messageId.indexOf('.'));
 
 /** A message is believed only where subject and content name the same thing (R12). */
-const isRow = (entry: Entry, name: string): entry is Row['entry'] =>
+export const isRow = (entry: Entry, name: string): entry is Row['entry'] =>
   entry.kind !== 'heartbeat' &&
   (entry.kind === 'update' ? entry.name : entry.scope) === name &&
   parseName(name) !== undefined;
 
-function readRow(entry: Row['entry']): Row | undefined {
+/** A row of the log; undefined for bytes that are no update. */
+export function readRow(entry: Row['entry']): Row | undefined {
   if (entry.kind === 'cells') return { entry };
   try {
     return updateRow(entry.name, entry.bytes, entry.member);

@@ -1,13 +1,17 @@
 import {
   CausewayError,
+  LIMITS,
   commandId,
+  encodeEntry,
   isDocument,
+  nameOfEntry,
   parseName,
   type Ack,
   type Cell,
   type Command,
   type Message,
   type Page,
+  type Token,
 } from '@causeway/protocol';
 import * as Y from 'yjs';
 import { AppendQueue } from './append-queue.ts';
@@ -17,27 +21,51 @@ import { edit, remove } from './commands/change.ts';
 import type { Answer, Context } from './commands/context.ts';
 import { post } from './commands/post.ts';
 import { canvas, react, read, topic } from './commands/set.ts';
-import { Comparison } from './comparison.ts';
+import { Compactor } from './compactor.ts';
+import { FirstRegionDecides } from './decisions.ts';
+import { Divergence } from './divergence.ts';
 import { Documents } from './documents.ts';
+import { Generations } from './generations.ts';
 import { History, type Before } from './history.ts';
-import { HybridClock } from './hybrid-time.ts';
+import { HybridClock, hybridFromText } from './hybrid-time.ts';
 import type { ClientUpdate, DocumentListener, LiveDocument } from './live-document.ts';
 import { Lookup } from './lookup.ts';
-import type { Bus, OutboxRow, Random, Row, Store, Time, Untidy } from './ports.ts';
+import type { Bus, Committed, OutboxRow, Random, Row, Store, Time } from './ports.ts';
+import { prune } from './prune.ts';
+import { Projector } from './projector.ts';
 import { Publisher } from './publisher.ts';
-import { Receiver, type PeerState } from './receiver.ts';
+import { Receiver } from './receiver.ts';
+import { Repair, type Pass } from './repair.ts';
+import { RepairDesk } from './repair-desk.ts';
+import { Succession } from './succession.ts';
+import { Tail } from './tail.ts';
 import { Tidier } from './tidy.ts';
+import { Tokens } from './tokens.ts';
+import { ViewPosition } from './view-position.ts';
+import { unpark, type UnparkEvents } from './unpark.ts';
+import { ZoneLevel } from './zone-level.ts';
 
 /** What happened, for logs and metrics. Never holds content, names of members or slugs (R6). */
 export type Notice = {
   what:
     | 'started-over'
     | 'parked'
+    | 'unparked'
     | 'lost'
     | 'gap'
     | 'commit-failed'
     | 'tidy-failed'
+    | 'projector-failed'
+    | 'compaction-failed'
+    | 'quarantined'
     | 'unpublishable'
+    | 'outbox-trimmed'
+    | 'repaired'
+    | 'repair-failed'
+    | 'diverged'
+    | 'undecided'
+    | 'generation-opened'
+    | 'succession-failed'
     | 'bus-down'
     | 'bus-up';
   [detail: string]: unknown;
@@ -54,6 +82,24 @@ export type ReplicaOptions = {
   notice(notice: Notice): void;
 };
 
+/** Messages of a stream that are not there yet, and about how many bytes. Heartbeats are among them. */
+export type Backlog = { updates: number; bytes: number };
+
+/** The pipes between this region and a peer, as one process sees them. */
+export type Pipe = {
+  peer: string;
+  /** Does this process read the peer's stream now? One process of a region does. */
+  connected: boolean;
+  /** Age of the last heartbeat when it arrived, milliseconds; undefined before the first. */
+  lagMs: number | undefined;
+  /** When it arrived, milliseconds since 1970. */
+  heardAt: number | undefined;
+  /** What waits to come here from the peer. */
+  waiting: Backlog | undefined;
+  /** What the peer has not confirmed to have stored of our stream. */
+  unconfirmed: Backlog | undefined;
+};
+
 /** A reader of one document: hears every committed update from the moment it was opened. */
 export type Reader = {
   /**
@@ -67,6 +113,8 @@ export type Reader = {
 const TIDY_EVERY_MS = 30_000;
 /** Commands accepted and not answered yet, those that wait for a look-up or a load included. */
 const UNDER_WAY = 20_000;
+/** How long a command waits for the level `zone`. */
+const ZONE_MS = 10_000;
 /** Between two tries to become the one that receives. */
 const STAND_BY_MS = 500;
 
@@ -78,13 +126,26 @@ export class Replica {
   readonly clock: HybridClock;
   readonly documents: Documents;
   readonly cells: Cells;
+  readonly generations: Generations;
   readonly history: History;
   readonly publisher: Publisher;
+  readonly compactor: Compactor;
   readonly receivers: readonly Receiver[];
   readonly #options: ReplicaOptions;
   readonly #queue: AppendQueue;
   readonly #channels: Channels;
   readonly #tidier: Tidier;
+  readonly #tail: Tail;
+  readonly #tokens: Tokens;
+  readonly #projector: Projector;
+  readonly #repair: Repair;
+  readonly #divergence: Divergence;
+  readonly #succession: Succession;
+  readonly #zone: ZoneLevel;
+  /** Documents with messages of a newer version: what else comes for them waits too. */
+  readonly #parked = new Set<string>();
+  /** What is done with rows of peers, however they come. */
+  readonly #received: UnparkEvents;
   readonly #context: Context;
   readonly #underWay = new Map<string, Promise<Answer>>();
   #author: number;
@@ -100,8 +161,28 @@ export class Replica {
       failed: (keys) => this.#failed(keys),
       reload: (key) => (isDocument(key) ? this.documents.open(key) : Promise.resolve(undefined)),
     });
-    this.documents = new Documents(store, (name) => this.#queue.has(name));
-    this.cells = new Cells(store);
+    // The tail begins before anything is loaded, so that nothing which commits later is missed.
+    this.documents = new Documents(
+      {
+        loadDocument: async (name) => {
+          await this.#tail.started();
+          return store.loadDocument(name);
+        },
+      },
+      (name) => this.#queue.has(name),
+      (name, bytes) => options.notice({ what: 'quarantined', kind: parseName(name)?.kind, bytes }),
+    );
+    this.cells = new Cells({
+      loadCells: async (scopes) => {
+        await this.#tail.started();
+        return store.loadCells(scopes);
+      },
+    });
+    this.#tail = new Tail(
+      { store, documents: this.documents, cells: this.cells, time },
+      { brought: (live) => this.#writeDue(live), changed: (names) => this.#changed(names) },
+    );
+    bus.hear((messages) => this.#tail.hear(messages));
     this.#channels = new Channels(store, this.cells, region, regions.length);
     const lookup = new Lookup(store);
     this.#context = {
@@ -115,50 +196,116 @@ export class Replica {
       queue: this.#queue,
       author: () => this.#author,
     };
-    this.history = new History({
+    this.#tokens = new Tokens({
       documents: this.documents,
+      cells: this.cells,
       queue: this.#queue,
-      store,
-      now: () => time.now(),
+      time,
+      nudge: () => this.#tail.nudge(),
     });
+    const view = new ViewPosition(store, time, () => this.#projector.nudge());
+    this.history = new History({
+      store,
+      tokens: this.#tokens,
+      view,
+      time,
+      began: () => this.#tail.started(),
+    });
+    this.#projector = new Projector(
+      {
+        store,
+        documents: this.documents,
+        time,
+        settled: (name) => this.#queue.settled(name),
+        reach: (commit) => this.#tail.reach(commit),
+      },
+      {
+        passed: (position) => view.passed(position),
+        failed: (error) => options.notice({ what: 'projector-failed', why: String(error) }),
+      },
+    );
     this.#tidier = new Tidier({ store, documents: this.documents, lookup, queue: this.#queue }, (error) =>
       options.notice({ what: 'tidy-failed', why: String(error) }),
     );
+    this.compactor = new Compactor(store, time, {
+      prune: async (name) => {
+        await prune({ documents: this.documents, queue: this.#queue, now: () => time.now() }, name);
+      },
+      notice: (what, detail) => options.notice({ what, ...detail }),
+    });
     this.publisher = new Publisher(bus, store, time, {
       found: (rows) => this.#found(rows),
+      placed: (seq, incarnation, sequence) => this.#zone.placed(seq, incarnation, sequence),
       unpublishable: ({ seq }) => options.notice({ what: 'unpublishable', seq }),
+      trimmed: (rows) => options.notice({ what: 'outbox-trimmed', rows }),
       down: (error) => options.notice({ what: 'bus-down', why: String(error) }),
       up: (incarnation) => options.notice({ what: 'bus-up', incarnation }),
     });
-    const parked = new Set<string>();
-    this.receivers = regions
-      .filter((peer) => peer !== region)
-      .map(
-        (peer) =>
-          new Receiver(
-            peer,
-            bus,
-            store,
-            time,
-            {
-              applied: (rows, result) => this.#applied(rows, result),
-              own: (rows) => this.#channels.raisedBy(rows),
-              witness: (hybrid) => this.clock.witness(hybrid),
-              notice: (what, detail) => options.notice({ what, ...detail }),
-            },
-            parked,
-          ),
-      );
+    const peers = regions.filter((peer) => peer !== region);
+    this.#received = {
+      applied: (rows: readonly Row[], result: Committed) => this.#applied(rows, result),
+      own: (rows: readonly Row[]) => this.#channels.raisedBy(rows),
+    };
+    this.receivers = peers.map(
+      (peer) =>
+        new Receiver(
+          peer,
+          { region, bus, store, time, parked: this.#parked },
+          {
+            ...this.#received,
+            behind: (peer) => this.#repair.request(peer),
+            notice: (what, detail) => options.notice({ what, ...detail }),
+          },
+        ),
+    );
+    this.#repair = new Repair(
+      { bus, store, time, random: options.random, parked: this.#parked },
+      {
+        ...this.#received,
+        diverged: (name, peer) => this.#divergence.noticed(name, peer),
+        passed: (pass) => this.#passed(pass),
+        failed: (peer, error) => options.notice({ what: 'repair-failed', peer, why: String(error) }),
+      },
+    );
+    this.generations = new Generations(this.cells);
+    const { documents, cells, generations } = this;
+    const decisions = new FirstRegionDecides({ region, regions, bus, store });
+    this.#divergence = new Divergence(
+      { bus, store, documents, cells, generations, queue: this.#queue, decisions },
+      {
+        found: (name, peer) => options.notice({ what: 'diverged', kind: parseName(name)?.kind, peer }),
+        opened: ({ generation, equivocators }) =>
+          options.notice({ what: 'generation-opened', generation, equivocators: equivocators.length }),
+        failed: (error) => options.notice({ what: 'undecided', why: String(error) }),
+      },
+    );
+    this.#succession = new Succession(
+      { store, documents, queue: this.#queue, decisions, time },
+      {
+        began: (workspace, canvas, generation) => this.#divergence.settled(workspace, canvas, generation),
+        open: (decision) => this.#divergence.open(decision),
+        failed: (error) => options.notice({ what: 'succession-failed', why: String(error) }),
+      },
+    );
+    const desk = new RepairDesk({
+      bus,
+      store,
+      holds: (token) => this.holds(token),
+      decide: (question) => decisions.answer(question),
+    });
+    this.#zone = new ZoneLevel({ time, peers, holds: (peer, token) => desk.askHolds(peer, token) });
+    bus.hearReports((report) => this.#zone.report(report));
   }
 
   /** Publishes and receives until the signal fires; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const comparison = new Comparison(this.documents, this.cells, (live) => this.#writeDue(live));
     await Promise.all([
       this.publisher.run(signal),
-      this.#receiving(signal),
+      this.#inRole('receiver', (leading) => this.#receive(leading), signal),
+      this.#inRole('compactor', (leading) => this.compactor.run(leading), signal),
       this.#tidying(signal),
-      comparison.run(this.#options.time, signal),
+      this.#tail.run(signal),
+      this.#inRole('projector', (leading) => this.#projector.run(leading), signal),
     ]);
   }
 
@@ -172,27 +319,53 @@ export class Replica {
   /**
    * Carries out a command, once, however often and wherever it is repeated. The promise resolves
    * after the commit (R2); it rejects with a CausewayError, or with the store's error when what it
-   * needs cannot be read.
+   * needs cannot be read. At level `zone` it waits until another region has stored it too, and
+   * rejects with `not-replicated` when none says so in time: the write is made all the same.
    */
-  async execute(command: Command): Promise<Ack> {
+  async execute(command: Command, { level = 'region' }: { level?: Ack['level'] } = {}): Promise<Ack> {
+    const answer = level === 'zone' ? await this.#confirmed(command) : await this.#once(command);
+    return { ...answer, level, clock: this.clock.read() };
+  }
+
+  async #confirmed(command: Command): Promise<Answer> {
+    const { answer, reached } = await this.#zone.confirm(() => this.#once(command), ZONE_MS);
+    if (reached) return answer;
+    throw new CausewayError(
+      'not-replicated',
+      `written in this region, but no other one confirmed it within ${ZONE_MS / 1000} s; send it again to wait on`,
+      { retryAfter: 1 },
+    );
+  }
+
+  /** However often it is asked for while it is under way. */
+  #once(command: Command): Promise<Answer> {
     const id = commandId(command);
     let answer = this.#underWay.get(id);
     if (answer === undefined) {
       if (this.#underWay.size >= UNDER_WAY)
-        throw new CausewayError('not-committed', 'too many commands are under way; try again', {
-          retryAfter: 1,
-        });
+        return Promise.reject(
+          new CausewayError('not-committed', 'too many commands are under way; try again', { retryAfter: 1 }),
+        );
       answer = this.#carryOut(id, command).finally(() => this.#underWay.delete(id));
       this.#underWay.set(id, answer);
     }
-    return { ...(await answer), level: 'region', clock: this.clock.read() };
+    return answer;
   }
 
-  /** Opens a document for a reader; rejects with the store's error when it cannot be loaded. */
+  /**
+   * Opens a document for a reader. Rejects with the store's error when it cannot be loaded, and as
+   * Generations.guard says; a canvas that is superseded later is dropped with that error.
+   */
   async join(name: string, listener: DocumentListener): Promise<Reader> {
-    let live = await this.documents.open(name);
-    while (live.dropped) live = await this.documents.open(name);
+    let live: LiveDocument;
+    let check: Awaited<ReturnType<Generations['guard']>>;
+    do {
+      live = await this.documents.open(name);
+      check = await this.generations.guard(name);
+    } while (live.dropped);
+    check(live.doc);
     live.listeners.add(listener);
+    const unwatch = this.generations.watch(name, (superseded) => listener.dropped(superseded));
     return {
       read: async (stateVector) => {
         if (live.dropped) throw droppedMeanwhile();
@@ -204,7 +377,10 @@ export class Replica {
         await this.#queue.settled(name);
         return state;
       },
-      close: () => void live.listeners.delete(listener),
+      close: () => {
+        live.listeners.delete(listener);
+        unwatch();
+      },
     };
   }
 
@@ -216,14 +392,25 @@ export class Replica {
     await this.#write(name, { what: bytes, size: bytes.length, member });
   }
 
-  /** A page of a channel's messages, newest first. */
+  /** A page of a channel's messages, newest first; with `after` one that shows the writes of that token, or `not-here-yet`. */
   messages(
     workspace: string,
     channel: string,
     before: Before | undefined,
     limit: number,
+    after?: Token,
   ): Promise<Page<Message>> {
-    return this.history.page(workspace, channel, before, limit);
+    return this.history.page(workspace, channel, before, limit, after);
+  }
+
+  /** Does this region have the writes of a token, committed? Throws `invalid-request` for what is no token. */
+  holds(token: Token): Promise<boolean> {
+    return this.#tokens.holds(token);
+  }
+
+  /** True as soon as this region has the writes of a token; false when it does not within `ms`. */
+  waitFor(token: Token, ms: number): Promise<boolean> {
+    return this.#tokens.waitFor(token, ms);
   }
 
   /** The committed cells of scopes. */
@@ -236,13 +423,39 @@ export class Replica {
     return this.cells.subscribe(scope, listener);
   }
 
-  peers(): PeerState[] {
-    return this.receivers.map(({ state }) => state);
+  /** Documents that this process knows to differ from a peer's for ever, as they are; one process of a region looks. */
+  get diverged(): number {
+    return this.#divergence.count;
   }
 
-  /** Jobs waiting for the database and rows waiting for the broker. */
-  get waiting(): { appends: number; publishes: number } {
-    return { appends: this.#queue.length, publishes: this.publisher.waiting };
+  /** How the pipes from and to each peer are, as far as this process knows. */
+  peers(): Pipe[] {
+    const stream = this.publisher.stream;
+    return this.receivers.map(({ state }) => {
+      const { peer, connected, lagMs, heardAt, sequence, lastSequence, meanBytes } = state;
+      const reported = this.#zone.reported(peer);
+      const isReported = reported !== undefined && reported.incarnation === stream?.incarnation;
+      return {
+        peer,
+        connected,
+        lagMs,
+        heardAt,
+        waiting: backlog(lastSequence, sequence, meanBytes),
+        unconfirmed: isReported
+          ? backlog(stream!.lastSequence, reported.sequence, this.publisher.meanBytes)
+          : undefined,
+      };
+    });
+  }
+
+  /** Jobs waiting for the database; rows waiting for the broker, theirs and the outbox' bytes and age as last counted. */
+  get waiting(): { appends: number; publishes: number; publishBytes: number; oldestMs: number } {
+    const { rows, bytes, oldestMs } = this.publisher.outbox;
+    // Without a broker memory may hold only the newest of them.
+    const publishes = this.publisher.connected
+      ? this.publisher.waiting
+      : Math.max(this.publisher.waiting, rows);
+    return { appends: this.#queue.length, publishes, publishBytes: bytes, oldestMs };
   }
 
   #carryOut(id: string, command: Command): Promise<Answer> {
@@ -264,18 +477,43 @@ export class Replica {
     }
   }
 
-  #committed(rows: readonly Row[], { outbox, untidy }: { outbox: OutboxRow[]; untidy: Untidy[] }): void {
+  #committed(rows: readonly Row[], { outbox, untidy, authored, commit }: Committed): void {
+    this.#zone.committed(outbox);
+    this.#channels.counted(authored);
+    this.history.wrote(rows, commit);
     this.#takeCells(rows);
     this.publisher.add(outbox);
     this.#tidier.add(untidy);
+    this.#changed(namesOf(rows));
   }
 
-  #applied(rows: readonly Row[], { outbox, untidy }: { outbox: OutboxRow[]; untidy: Untidy[] }): void {
+  #applied(rows: readonly Row[], { outbox, untidy, commit }: Committed): void {
+    for (const row of rows) this.#witness(row);
+    this.history.wrote(rows, commit);
     this.#takeCells(rows);
     this.#takeCells(outbox);
     this.#takeUpdates(rows);
+    // Own rows reach the other processes by the stream, a peer's only so.
+    this.#options.bus.tell(
+      rows.map(({ entry }) => ({ name: nameOfEntry(entry), bytes: encodeEntry(entry) })),
+    );
     this.publisher.add(outbox);
     this.#tidier.add(untidy);
+    this.#changed(namesOf(rows));
+  }
+
+  /** Something of these names is committed, by whomever: those who wait for it look, and so does the projector. */
+  #changed(names: ReadonlySet<string>): void {
+    this.#tokens.changed(names);
+    this.#projector.nudge();
+    this.#succession.changed(names);
+  }
+
+  /** Learns from the times that a peer gave (R14). */
+  #witness({ entry, index }: Row): void {
+    for (const { t } of index?.posts ?? []) this.clock.witness(hybridFromText(t));
+    if (entry.kind === 'cells')
+      for (const { v } of entry.cells) if (v.includes('.')) this.clock.witness(hybridFromText(v));
   }
 
   /** Rows of another process of this region, or of a commit that was doubtful and landed after all. */
@@ -300,6 +538,7 @@ export class Replica {
 
   /** Commits a member's update of a canvas, and then what of the waiting ones it was that they lacked. */
   async #write(name: string, update: ClientUpdate): Promise<void> {
+    const check = await this.generations.guard(name);
     const live = await this.documents.open(name);
     const written = await this.#queue.run<LiveDocument>({
       key: name,
@@ -307,6 +546,12 @@ export class Replica {
       member: update.member,
       size: update.size,
       author: (live) => {
+        check(live!.doc, update.what);
+        if (live!.isTooLargeWith(update))
+          throw new CausewayError(
+            'document-too-large',
+            `a canvas holds at most ${LIMITS.canvasBytes} bytes; delete something or begin another one`,
+          );
         if (live!.acceptClientUpdate(update)) return { answer: live! };
         throw new CausewayError(
           'not-here-yet',
@@ -338,17 +583,36 @@ export class Replica {
     this.#options.notice({ what: 'commit-failed', documents: keys.length });
   }
 
-  /** One process of a region receives at a time; the others stand by, and take over when it or its lock is gone. */
-  async #receiving(signal: AbortSignal): Promise<void> {
+  /** Receives from all peers and compares with them. */
+  async #receive(signal: AbortSignal): Promise<void> {
+    const unparked = await unpark(this.#options.store, this.#received);
+    if (unparked > 0) this.#options.notice({ what: 'unparked', messages: unparked });
+    for (const name of await this.#options.store.parkedNames()) if (isDocument(name)) this.#parked.add(name);
+    const peers = this.receivers.map(({ state }) => state.peer);
+    await Promise.all([
+      ...this.receivers.map((receiver) => receiver.run(signal)),
+      this.#repair.run(peers, signal),
+      this.#succession.run(signal),
+    ]);
+  }
+
+  /** Works while this process alone in the region holds the role; stands by while another one does. */
+  async #inRole(
+    role: string,
+    work: (signal: AbortSignal) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { store, time } = this.#options;
-    const receive = async (leading: AbortSignal): Promise<void> => {
-      const either = AbortSignal.any([signal, leading]);
-      await Promise.all(this.receivers.map((receiver) => receiver.run(either)));
-    };
+    const lead = (leading: AbortSignal): Promise<void> => work(AbortSignal.any([signal, leading]));
     while (!signal.aborted) {
-      await store.lead('receiver', receive, signal).catch(() => undefined);
+      await store.lead(role, lead, signal).catch(() => undefined);
       await time.sleep(STAND_BY_MS, signal);
     }
+  }
+
+  #passed({ repaired, ...pass }: Pass): void {
+    this.#divergence.passed(pass.peer);
+    if (repaired > 0) this.#options.notice({ what: 'repaired', repaired, ...pass });
   }
 
   async #tidying(signal: AbortSignal): Promise<void> {
@@ -366,6 +630,16 @@ export class Replica {
     return bytes.reduce((number, byte, at) => (at === 0 ? byte & 31 : number * 256 + byte), 0);
   }
 }
+
+/** About what lies between two sequences of a stream; undefined while nobody knows the end. */
+const backlog = (last: number | undefined, reached: number, meanBytes: number): Backlog | undefined => {
+  if (last === undefined) return undefined;
+  const updates = Math.max(0, last - reached);
+  return { updates, bytes: Math.round(updates * meanBytes) };
+};
+
+const namesOf = (rows: readonly Row[]): ReadonlySet<string> =>
+  new Set(rows.map(({ entry }) => nameOfEntry(entry)));
 
 const droppedMeanwhile = (): CausewayError =>
   new CausewayError('not-committed', 'a write of this document failed; open it again', { retryAfter: 1 });

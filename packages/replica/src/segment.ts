@@ -121,11 +121,22 @@ export class Segment {
     return true;
   }
 
+  /** Removes edits, by command, and copies, by `t`, of a message that stays; see prune.ts for which may go. */
+  prune(id: string, commands: readonly string[], times: readonly string[]): void {
+    for (const command of commands) this.#remove('edits', keyOf(id, command));
+    for (const t of times) this.#remove('posts', keyOf(id, t));
+  }
+
   /** Where a message's first copy (or its deletion) is; for the token of a repeated command. */
   positionOf(id: string): Position | undefined {
     if (this.isDeleted(id)) return this.#position(this.#x, id);
     const first = this.copy(id).posts[0];
     return first === undefined ? undefined : this.#position(this.#m, keyOf(id, first.t));
+  }
+
+  #remove(part: keyof Entry, key: string): void {
+    (part === 'posts' ? this.#m : this.#e).delete(key);
+    this.#forget(part, key);
   }
 
   #position(map: Pick<Y.Map<never>, '_map'>, key: string): Position {

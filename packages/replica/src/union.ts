@@ -15,6 +15,9 @@ export function winningEdit(edits: readonly Edit[]): Edit | undefined {
 const isLater = (a: Edit, b: Edit): boolean =>
   a.value.v > b.value.v || (a.value.v === b.value.v && a.command > b.command);
 
+/** The order of a message's edits, oldest first. */
+export const byOrder = (a: Edit, b: Edit): number => (isLater(a, b) ? 1 : -1);
+
 /**
  * A message as readers see it, from its copies in all segments that hold it: the smallest `t` is
  * the message, the largest `v` its text, one `x` anywhere its end. `undefined` when it is deleted
@@ -52,9 +55,7 @@ function historyOf(
   edits: ReadonlyMap<string, Edit>,
   winner: Edit,
 ): { body: string; v: number }[] {
-  const earlier = [...edits.values()]
-    .filter((edit) => edit !== winner)
-    .sort((a, b) => (isLater(a, b) ? 1 : -1));
+  const earlier = [...edits.values()].filter((edit) => edit !== winner).sort(byOrder);
   return [
     { body: original, v: hybridFromText(t) },
     ...earlier.map(({ value }) => ({ body: value.b, v: value.v })),

@@ -1,8 +1,8 @@
-import type { Bus, Hello, Time } from '@causeway/replica';
+import type { Time } from '@causeway/replica';
 import { MemoryBus } from './memory-bus.ts';
 import { MemoryStream } from './memory-stream.ts';
 
-/** The broker of one region: its stream, and the processes that answer hello there. */
+/** The broker of one region: its stream, and the processes that are connected to it. */
 export type MemoryBroker = {
   readonly region: string;
   readonly stream: MemoryStream;
@@ -13,9 +13,18 @@ export type MemoryBroker = {
   ackMs: number;
   /** So many of the next publishes are stored, and their acknowledgements lost. */
   acksToLose: number;
+  /** From one process of the region to the others. */
+  hearMs: number;
+  /** So many of the next things said between the region's processes (a `tell`, a publish) reach none of them. */
+  tellsToLose: number;
+  /** So many of the next answers to peers' questions get lost on their way. */
+  answersToLose: number;
   /** By region, who reads here: the newest process takes over, since they share one consumer. */
   readonly readers: Map<string, symbol>;
-  readonly answers: Set<() => Hello | undefined>;
+  /** In the order in which they started; a closed one is not among them. */
+  readonly processes: Set<MemoryBus>;
+  /** How many questions it has handed on: processes get them in turn. */
+  questions: number;
 };
 
 /** One direction of the road between two regions. */
@@ -30,6 +39,9 @@ export type MemoryLink = {
   /** Every batch arrives twice. */
   twice: boolean;
 };
+
+/** Given as the reason of a wake-up: making the default one, an exception, costs more than all else here. */
+const WOKEN = 'woken';
 
 /**
  * The brokers of one zone and the links between them, for simulations. It has no timer and no
@@ -51,8 +63,12 @@ export class MemoryNetwork {
         epoch: 0,
         ackMs: 0,
         acksToLose: 0,
+        hearMs: 1,
+        tellsToLose: 0,
+        answersToLose: 0,
         readers: new Map(),
-        answers: new Set(),
+        processes: new Set(),
+        questions: 0,
       });
       for (const to of options.regions)
         if (to !== region)
@@ -67,7 +83,7 @@ export class MemoryNetwork {
   }
 
   /** The bus of one process of a region; closing it is how the process dies. */
-  bus(region: string): Bus {
+  bus(region: string): MemoryBus {
     return new MemoryBus(this, this.broker(region));
   }
 
@@ -136,6 +152,12 @@ export class MemoryNetwork {
     this.#interrupt(this.broker(region));
   }
 
+  /** The machine was lost with its disk; another one runs in its place, with a stream of another identity. */
+  wipe(region: string): void {
+    this.broker(region).running = true;
+    this.recreate(region);
+  }
+
   forgetIds(region: string): void {
     this.broker(region).stream.forgetIds();
   }
@@ -144,7 +166,7 @@ export class MemoryNetwork {
   changed(): void {
     const sleepers = [...this.#sleepers];
     this.#sleepers.clear();
-    for (const sleeper of sleepers) sleeper.abort();
+    for (const sleeper of sleepers) sleeper.abort(WOKEN);
   }
 
   /** Resolves after `ms`, at the next change of anything, or when the signal fires. */

@@ -24,13 +24,14 @@ export class MemoryStream {
     return this.#lastSequence;
   }
 
-  append(message: Omit<StoredMessage, 'sequence'>): number {
+  /** `repeat`: the id is remembered, nothing is stored, and the sequence is the first one's. */
+  append(message: Omit<StoredMessage, 'sequence'>): { sequence: number; repeat: boolean } {
     const known = this.#sequenceOfId.get(message.id);
-    if (known !== undefined) return known;
+    if (known !== undefined) return { sequence: known, repeat: true };
     const sequence = ++this.#lastSequence;
     this.#messages.push({ ...message, bytes: message.bytes.slice(), sequence });
     this.#sequenceOfId.set(message.id, sequence);
-    return sequence;
+    return { sequence, repeat: false };
   }
 
   /** The messages from sequence `from` on, at most `limit` of them. */

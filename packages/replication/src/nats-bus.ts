@@ -1,11 +1,32 @@
 import { AckPolicy, DeliverPolicy, jetstreamManager, ReplayPolicy } from '@nats-io/jetstream';
 import { errors, headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
-import { requestSubject, streamOfZone, updateSubject, updateSubjects } from '@causeway/protocol';
-import { BusDown, type Bus, type Delivery, type Hello } from '@causeway/replica';
+import {
+  nameOfSubject,
+  requestSubject,
+  streamOfZone,
+  tellSubjects,
+  updateSubject,
+  updateSubjects,
+} from '@causeway/protocol';
+import {
+  BusDown,
+  type Bus,
+  type Delivery,
+  type Hello,
+  type Operation,
+  type StoredUpTo,
+} from '@causeway/replica';
+import { Answering, ASK } from './answering.ts';
+import { Ear, type Told } from './ear.ts';
 import { readHello } from './hello.ts';
+import { askerOf, inboxOf } from './nats-inbox.ts';
 import { NatsLink, type BusLog, type NatsAddress } from './nats-link.ts';
+import { NoWord } from './nats-mailbox.ts';
 import { PullReader, Silence } from './nats-pulls.ts';
+import { answerQuestions, askQuestion } from './nats-questions.ts';
 import { ensureStream } from './nats-stream.ts';
+import { Tells } from './nats-tells.ts';
+import { readReport } from './report.ts';
 import { TIMINGS } from './timings.ts';
 
 export type NatsBusOptions = {
@@ -26,13 +47,21 @@ class NatsBus implements Bus {
   readonly #stream: string;
   readonly #own: NatsLink;
   readonly #peers: ReadonlyMap<string, NatsLink>;
-  #answer: (() => Hello | undefined) | undefined;
+  readonly #tells: Tells;
+  #telling = false;
+  readonly #ear = new Ear(setImmediate);
+  /** What peers, or other processes, say to this one: subscribed to on every connection. */
+  readonly #heeded = new Set<string>();
+  #hello: (() => Hello | undefined) | undefined;
+  #hearReport: ((report: StoredUpTo) => void) | undefined;
+  #answering: Answering | undefined;
   /** Settles when the last publish has been handed to the connection. */
   #sent: Promise<unknown> = Promise.resolve();
 
   constructor({ region, zone, nats, peers, log = () => undefined }: NatsBusOptions) {
     this.#region = region;
     this.#stream = streamOfZone(zone);
+    this.#tells = new Tells(region);
     const name = `causeway ${region} ${zone}`;
     this.#own = new NatsLink({ address: nats, name, inboxPrefix: '_INBOX', log });
     this.#peers = new Map(
@@ -53,13 +82,17 @@ class NatsBus implements Bus {
     };
   }
 
-  async publish(message: { id: string; name: string; bytes: Uint8Array }): Promise<{ sequence: number }> {
+  async publish(message: {
+    id: string;
+    name: string;
+    bytes: Uint8Array;
+  }): Promise<{ sequence: number; repeat: boolean }> {
     const deadline = Date.now() + TIMINGS.publishMs;
     // In turn, since the first one may wait for a connection that the second finds ready.
     const sending = this.#sent.then(() => this.#send(message, deadline));
     this.#sent = sending.catch(() => undefined);
     const { ack } = await sending;
-    return sequenceOf(await asBusDown(ack), this.#stream);
+    return readAck(await asBusDown(ack), this.#stream);
   }
 
   async follow(
@@ -83,6 +116,32 @@ class NatsBus implements Bus {
     }
   }
 
+  tell(messages: readonly Told[]): void {
+    if (!this.#telling) this.#own.keep();
+    this.#telling = true;
+    const { current } = this.#own;
+    if (current !== undefined) this.#tells.tell(current, messages);
+  }
+
+  hear(heard: (messages: readonly Told[]) => void): void {
+    this.#ear.listen(heard);
+    // What is published into the stream passes here too: a JetStream message is a core message first.
+    this.#heed(updateSubjects(this.#region), (message) => this.#overhear(message));
+    this.#heed(tellSubjects(this.#region), (message) => this.#overhear(message));
+  }
+
+  report(peer: string, report: StoredUpTo): void {
+    this.#peers.get(peer)?.current?.publish(requestSubject(peer, 'stored'), JSON.stringify(report));
+  }
+
+  hearReports(heard: (report: StoredUpTo) => void): void {
+    this.#hearReport = heard;
+    this.#heed(requestSubject(this.#region, 'stored'), ({ data }) => {
+      const report = readReport(data);
+      if (report !== undefined && this.#peers.has(report.region)) this.#hearReport?.(report);
+    });
+  }
+
   async hello(peer: string): Promise<Hello> {
     const deadline = Date.now() + TIMINGS.helloMs;
     const link = this.#peer(peer);
@@ -99,9 +158,36 @@ class NatsBus implements Bus {
   }
 
   answerHello(answer: () => Hello | undefined): void {
-    const first = this.#answer === undefined;
-    this.#answer = answer;
-    if (first) this.#own.keep((connection) => this.#respond(connection));
+    this.#hello = answer;
+    this.#heed(requestSubject(this.#region, 'hello'), (request) => {
+      if (askerOf(request.reply, [...this.#peers.keys()]) === undefined) return;
+      const hello = this.#hello?.();
+      if (hello !== undefined) request.respond(JSON.stringify(hello));
+    });
+  }
+
+  async ask(peer: string, operation: Operation, question: Uint8Array): Promise<Uint8Array> {
+    const deadline = Date.now() + TIMINGS.askMs;
+    const link = this.#peer(peer);
+    if (question.length > ASK.questionBytes) throw new RangeError(`a question of ${question.length} bytes`);
+    const connection = await link.connection(TIMINGS.askMs);
+    const isAlive = listenFor(connection);
+    const patienceMs = Math.max(1, deadline - Date.now());
+    const inboxPrefix = inboxOf(this.#region);
+    try {
+      return await asBusDown(askQuestion({ connection, peer, inboxPrefix, operation, question, patienceMs }));
+    } catch (error) {
+      if (error instanceof NoWord && !isAlive()) link.drop(connection);
+      throw error;
+    }
+  }
+
+  answer(answer: (operation: Operation, question: Uint8Array) => Promise<Uint8Array>): void {
+    if (this.#answering !== undefined) return this.#answering.replace(answer);
+    const answering = new Answering(answer);
+    this.#answering = answering;
+    const answerer = { region: this.#region, peers: [...this.#peers.keys()], answering };
+    this.#own.keep((connection) => answerQuestions(connection, answerer));
   }
 
   async close(): Promise<void> {
@@ -132,19 +218,26 @@ class NatsBus implements Bus {
     return { ack };
   }
 
-  #respond(connection: NatsConnection): void {
-    connection.subscribe(requestSubject(this.#region, 'hello'), {
-      callback: (error, request) => {
-        const hello = error === null ? this.#answer?.() : undefined;
-        if (hello !== undefined) request.respond(JSON.stringify(hello));
-      },
+  /** Takes messages of this subject from now on, whatever becomes of the connection. */
+  #heed(subject: string, take: (message: Msg) => void): void {
+    if (this.#heeded.has(subject)) return;
+    this.#heeded.add(subject);
+    this.#own.keep((connection) => {
+      connection.subscribe(subject, {
+        callback: (error, message) => {
+          if (error === null) take(message);
+        },
+      });
     });
+  }
+
+  #overhear({ subject, data }: Msg): void {
+    this.#ear.hear({ name: nameOfSubject(subject), bytes: new Uint8Array(data) });
   }
 }
 
 /** Room for what goes with a message: `Nats-Msg-Id` and its value. */
 const HEADER_BYTES = 512;
-const inboxOf = (region: string): string => `_INBOX_${region}`;
 const consumerOf = (region: string): string => `peer_${region}`;
 
 /**
@@ -173,11 +266,12 @@ async function addConsumer(
   });
 }
 
-function sequenceOf(message: Msg, stream: string): { sequence: number } {
-  const ack = message.json<{ seq?: number; stream?: string; error?: { description?: string } }>();
+function readAck(message: Msg, stream: string): { sequence: number; repeat: boolean } {
+  type Ack = { seq?: number; stream?: string; duplicate?: boolean; error?: { description?: string } };
+  const ack = message.json<Ack>();
   if (ack.error !== undefined || ack.stream !== stream || ack.seq === undefined)
     throw new BusDown(`the broker refused a message: ${ack.error?.description ?? 'no such stream'}`);
-  return { sequence: ack.seq };
+  return { sequence: ack.seq, repeat: ack.duplicate === true };
 }
 
 /**
@@ -199,6 +293,7 @@ async function asBusDown<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (error) {
+    if (error instanceof BusDown) throw error;
     throw new BusDown(error instanceof Error ? error.message : String(error), { cause: error });
   }
 }

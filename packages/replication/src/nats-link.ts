@@ -22,6 +22,8 @@ const DIAL_MS = 2_000;
 /** Between attempts, plus as much again by chance: short, since a heal should be noticed soon. */
 const RETRY_MS = 100;
 const RETRY_JITTER_MS = 150;
+/** How long a broker may take to say goodbye. */
+const DRAIN_MS = 1_000;
 /** The longest that a timer of Node can wait: 24 days. */
 const FOREVER_MS = 2 ** 31 - 1;
 
@@ -35,7 +37,7 @@ export class NatsLink {
   readonly #closed = new AbortController();
   #connection: NatsConnection | undefined;
   #dialing: Promise<NatsConnection> | undefined;
-  #whenConnected: ((connection: NatsConnection) => void) | undefined;
+  readonly #whenConnected: ((connection: NatsConnection) => void)[] = [];
 
   constructor(options: NatsLinkOptions) {
     this.#options = options;
@@ -60,22 +62,36 @@ export class NatsLink {
     }
   }
 
+  /** The connection, if there is one right now. */
+  get current(): NatsConnection | undefined {
+    return this.#connection?.isClosed() === true ? undefined : this.#connection;
+  }
+
   /** Gives a connection up, unless another one has replaced it already. */
   drop(connection: NatsConnection): void {
     if (this.#connection === connection) this.#connection = undefined;
     void connection.close();
   }
 
-  /** From now on stays connected, and calls `whenConnected` with each new connection. */
-  keep(whenConnected: (connection: NatsConnection) => void): void {
-    this.#whenConnected = whenConnected;
-    if (this.#connection === undefined) this.#redial();
-    else whenConnected(this.#connection);
+  /** From now on stays connected, and calls `whenConnected` with this connection and each new one. */
+  keep(whenConnected: (connection: NatsConnection) => void = () => undefined): void {
+    this.#whenConnected.push(whenConnected);
+    const { current } = this;
+    if (current === undefined) this.#redial();
+    else whenConnected(current);
   }
 
   async close(): Promise<void> {
     this.#closed.abort();
-    await this.#connection?.close();
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    // Until the broker knows that we are gone it would hand questions on to us, which nobody answers.
+    if (this.#whenConnected.length > 0)
+      await Promise.race([
+        connection.drain().catch(() => undefined),
+        sleep(DRAIN_MS, undefined, { ref: false }),
+      ]);
+    await connection.close();
   }
 
   #assertOpen(): void {
@@ -112,6 +128,8 @@ export class NatsLink {
         ignoreClusterUpdates: true,
         pingInterval: 5_000,
         maxPingOut: 2,
+        // A process does not hear what it said itself; answers and acknowledgements are the broker's or others'.
+        noEcho: true,
         // A stack trace per request costs more than the request.
         noAsyncTraces: true,
       });
@@ -120,7 +138,7 @@ export class NatsLink {
       log('connected', { url: address.url, user: address.user });
       this.#connection = connection;
       void connection.closed().then((error) => this.#lost(connection, error));
-      this.#whenConnected?.(connection);
+      for (const whenConnected of this.#whenConnected) whenConnected(connection);
       return connection;
     } catch (error) {
       const pauseMs = RETRY_MS + Math.random() * RETRY_JITTER_MS;
@@ -135,7 +153,7 @@ export class NatsLink {
     const { address, log } = this.#options;
     log('disconnected', { url: address.url, user: address.user, error });
     if (this.#connection === connection) this.#connection = undefined;
-    if (this.#whenConnected !== undefined) this.#redial();
+    if (this.#whenConnected.length > 0) this.#redial();
   }
 
   #redial(): void {

@@ -16,7 +16,7 @@ import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { streamOfZone } from '@causeway/protocol';
 import type { Bus } from '@causeway/replica';
-import type { BusWorld } from './contract.ts';
+import type { BusWorld } from './contract-world.ts';
 import { openNatsBus } from './nats-bus.ts';
 import type { NatsAddress } from './nats-link.ts';
 

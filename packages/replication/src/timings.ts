@@ -6,4 +6,6 @@ export const TIMINGS = {
   publishMs: 5_000,
   /** A peer's answer to hello. */
   helloMs: 2_000,
+  /** Between two words of who answers a question, or of who asks it. */
+  askMs: 5_000,
 } as const;

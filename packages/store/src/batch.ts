@@ -1,6 +1,5 @@
-import { canonical } from '@causeway/protocol';
-import type { Row, SegmentIndex } from '@causeway/replica';
-import { compareText } from '@causeway/protocol';
+import { canonical, compareText } from '@causeway/protocol';
+import { bucketOf, type Row, type SegmentIndex } from '@causeway/replica';
 
 /** A row and whose it is: `own` was authored by this region and goes into the outbox. */
 export type Authored = { row: Row; own: boolean };
@@ -17,7 +16,12 @@ export type SegmentChange = {
   operations: number;
   first?: string;
   last?: string;
+  /** Rows of this region are among it. */
+  own: boolean;
 };
+
+/** What a batch adds to one document, or that it may change a scope of cells (then 0 and 0). */
+export type StateChange = { name: string; bucket: number; rows: number; bytes: number };
 
 /** In which segments a batch posts, edits and deletes one message. */
 export type Touched = {
@@ -31,13 +35,20 @@ export type Touched = {
 };
 
 /** What a batch does to the tables beside the log: folded, and in the order in which rows are locked. */
-export type BatchEffects = { cells: StoredCell[]; segments: SegmentChange[]; touched: Touched[] };
+export type BatchEffects = {
+  cells: StoredCell[];
+  segments: SegmentChange[];
+  touched: Touched[];
+  states: StateChange[];
+};
 
 export function effectsOf(batch: readonly Authored[]): BatchEffects {
   const cells = new Map<string, StoredCell>();
   const segments = new Map<string, SegmentChange>();
   const touched = new Map<string, Touched>();
+  const states = new Map<string, StateChange>();
   for (const authored of batch) {
+    addToState(states, authored);
     for (const cell of storedCells(authored)) keepWinner(cells, cell);
     if (authored.row.index === undefined) continue;
     addToSegment(segments, authored, authored.row.index);
@@ -47,6 +58,7 @@ export function effectsOf(batch: readonly Authored[]): BatchEffects {
     cells: inOrder(cells, (a, b) => compareText(a.scope, b.scope) || compareText(a.key, b.key)),
     segments: inOrder(segments, (a, b) => compareText(a.channel, b.channel) || a.segment - b.segment),
     touched: inOrder(touched, (a, b) => compareText(a.channel, b.channel) || compareText(a.id, b.id)),
+    states: inOrder(states, (a, b) => compareText(a.name, b.name)),
   };
 }
 
@@ -80,13 +92,24 @@ function addToSegment(segments: Map<string, SegmentChange>, { row, own }: Author
     posts: 0,
     bytes: 0,
     operations: 0,
+    own: false,
   }));
   if (own) {
+    change.own = true;
     change.posts += index.posts.length;
     change.bytes += row.entry.kind === 'update' ? row.entry.bytes.length : 0;
     change.operations += index.operations;
   }
   for (const { t } of index.posts) widen(change, { first: t, last: t });
+}
+
+function addToState(states: Map<string, StateChange>, { row: { entry } }: Authored): void {
+  if (entry.kind === 'cells' && entry.cells.length === 0) return;
+  const name = entry.kind === 'cells' ? entry.scope : entry.name;
+  const change = entryOf(states, name, () => ({ name, bucket: bucketOf(name), rows: 0, bytes: 0 }));
+  if (entry.kind === 'cells') return;
+  change.rows++;
+  change.bytes += entry.bytes.length;
 }
 
 function addTouched(touched: Map<string, Touched>, { own }: Authored, index: SegmentIndex): void {

@@ -1,12 +1,20 @@
+import { PARKED } from './parked-bounds.ts';
+
 /**
  * The transaction of append and apply as one statement: one round trip, and autocommit makes it
  * one transaction. Arrays of one group of parameters have equal length; cells, segments and
  * touched messages come folded and in key order (batch.ts).
  *
  * What holds when two of them run at once, as two lanes and the receivers do:
- * - All of them visit the tables in one order, that of the plan (copies and untidy first, since the
- *   answer needs them), and the rows of a table in key order. So they wait for each other and do
- *   not deadlock; where two versions of this statement do, Postgres rolls one back (Unavailable).
+ * - All of them visit the tables in one order, that of the plan (copies, untidy and segments first,
+ *   since the answer needs them), and the rows of a table in key order. So they wait for each other
+ *   and do not deadlock; where two versions of this statement do, Postgres rolls one back
+ *   (Unavailable). The others that lock rows of these tables keep to it: setDigests locks states in
+ *   name order and nothing else; compact locks rows of the log, for which no commit ever waits,
+ *   and then one row of states.
+ * - What a commit wrote carries its number (column commit), and whatever it wrote marks its name's
+ *   state stale in the same transaction: each document with a new row, and each scope of which a
+ *   cell won. Two commits on one name wait for each other there, as those on one segment do.
  * - Whoever touches a message (posts, edits or deletes it) upserts its row of `copies`, even where
  *   nothing in it changes. ON CONFLICT DO UPDATE waits for a transaction that holds the row and then
  *   works on what that one committed, although this statement's snapshot is older. Hence of two
@@ -55,14 +63,30 @@ logged as (
   select $1, name, id, bytes, member, own from numbered where bytes is not null
 ),
 enqueued as (
-  insert into causeway.outbox (zone, seq, name, log_id, cells)
-  select $1, id, name, case when bytes is not null then id end, cells from numbered where own
+  insert into causeway.outbox (zone, seq, name, log_id, cells, bytes)
+  select $1, id, name, case when bytes is not null then id end, cells, coalesce(octet_length(bytes), octet_length(cells))
+  from numbered where own
 ),
 merged as (
   insert into causeway.cells as held (zone, scope, key, v, value, own)
   select $1, * from unnest($13::text[], $14::text[], $15::text[], $16::text[], $17::boolean[])
-  on conflict (zone, scope, key) do update set v = excluded.v, value = excluded.value, own = excluded.own
+  on conflict (zone, scope, key) do update set v = excluded.v, value = excluded.value, own = excluded.own,
+      commit = excluded.commit
     where (excluded.v, excluded.value) > (held.v, held.value)
+  returning scope
+),
+stated as (
+  insert into causeway.states as held (zone, name, bucket, changes, rows, bytes, commit, at)
+  select $1, name, bucket, 1, rows, bytes, pg_current_xact_id(), now()
+  from unnest($32::text[], $33::int[], $34::bigint[], $35::bigint[]) as s(name, bucket, rows, bytes)
+  where rows > 0 or name in (select scope from merged)
+  on conflict (zone, name) do update set
+    digest = null,
+    changes = held.changes + 1,
+    rows = held.rows + excluded.rows,
+    bytes = held.bytes + excluded.bytes,
+    commit = excluded.commit,
+    at = excluded.at
 ),
 counted as (
   insert into causeway.segments as held (zone, channel, segment, posts, bytes, operations, first, last)
@@ -73,6 +97,7 @@ counted as (
     operations = held.operations + excluded.operations,
     first = least(held.first, excluded.first),
     last = greatest(held.last, excluded.last)
+  returning channel, segment, posts, bytes, operations
 ),
 moved as (
   insert into causeway.cursors (zone, peer, incarnation, sequence, message_id)
@@ -80,13 +105,25 @@ moved as (
   on conflict (zone, peer) do update set
     incarnation = excluded.incarnation, sequence = excluded.sequence, message_id = excluded.message_id
 ),
-parked as (
-  insert into causeway.parked (zone, name, hash, version, bytes)
-  select $1, name, sha256(bytes), version, bytes
+unparked as (
+  delete from causeway.parked where zone = $1 and id = any($36::bigint[])
+),
+arrived as materialized (
+  select name, sha256(bytes) as hash, nextval('causeway.seq') as id, version, bytes
   from unnest($29::text[], $30::int[], $31::bytea[]) as r(name, version, bytes)
-  order by name collate "C", sha256(bytes)
+),
+parked as (
+  insert into causeway.parked (zone, peer, name, hash, id, version, bytes)
+  select $1, $25, name, hash, id, version, bytes from arrived
+  where (
+    select count(*) < ${PARKED.rows} and coalesce(sum(octet_length(bytes)), 0) < ${PARKED.bytes}
+    from causeway.parked where zone = $1
+  )
+  order by name collate "C", hash, id
   on conflict do nothing
 )
 select
   (select string_agg(id::text, ',' order by ord) from numbered where own) as seqs,
-  (select json_agg(json_build_array(channel, id, mark)) from flagged) as untidy`;
+  (select json_agg(json_build_array(channel, id, mark)) from flagged) as untidy,
+  (select json_agg(json_build_array(channel, segment, posts, bytes, operations)) from counted) as counted,
+  pg_current_xact_id()::text as commit`;

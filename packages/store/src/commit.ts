@@ -1,13 +1,20 @@
-import type { ApplyBatch, Cursor, OutboxRow, Row, Untidy } from '@causeway/replica';
+import { compareText } from '@causeway/protocol';
+import type { ApplyBatch, AuthoredIn, Committed, OutboxRow, Row, Untidy } from '@causeway/replica';
 import { booleanArray, bytesArray, numberArray, textArray } from './array-literal.ts';
-import { effectsOf, type Authored, type SegmentChange, type StoredCell, type Touched } from './batch.ts';
+import {
+  effectsOf,
+  type Authored,
+  type SegmentChange,
+  type StateChange,
+  type StoredCell,
+  type Touched,
+} from './batch.ts';
 import { COMMIT } from './commit.sql.ts';
 import type { Connection } from './connection.ts';
 import { cellsToText } from './outbox-text.ts';
-import { compareText } from '@causeway/protocol';
 
 /** What apply adds to an append. */
-export type Receipt = { peer: string; cursor?: Cursor | undefined; parked: ApplyBatch['parked'] };
+export type Receipt = Pick<ApplyBatch, 'peer' | 'cursor' | 'parked' | 'unparked'>;
 
 /** Commits a batch in one transaction; see commit.sql.ts for what holds among concurrent ones. */
 export async function commit(
@@ -15,8 +22,8 @@ export async function commit(
   zone: string,
   batch: readonly Authored[],
   receipt?: Receipt,
-): Promise<{ outbox: OutboxRow[]; untidy: Untidy[] }> {
-  const { cells, segments, touched } = effectsOf(batch);
+): Promise<Committed> {
+  const { cells, segments, touched, states } = effectsOf(batch);
   const [answer] = await connection.query(COMMIT, [
     zone,
     ...rowParameters(batch),
@@ -24,8 +31,15 @@ export async function commit(
     ...cellParameters(cells),
     ...segmentParameters(segments),
     ...receiptParameters(receipt),
+    ...stateParameters(states),
+    numberArray(receipt?.unparked ?? []),
   ]);
-  return { outbox: numbered(batch, answer!['seqs'] as string | null), untidy: marks(answer!['untidy']) };
+  return {
+    outbox: numbered(batch, answer!['seqs'] as string | null),
+    untidy: marks(answer!['untidy']),
+    commit: Number(answer!['commit']),
+    authored: totals(segments, answer!['counted']),
+  };
 }
 
 function rowParameters(batch: readonly Authored[]): string[] {
@@ -80,6 +94,13 @@ const receiptParameters = (receipt: Receipt | undefined): (string | null)[] => [
   bytesArray((receipt?.parked ?? []).map(({ bytes }) => bytes)),
 ];
 
+const stateParameters = (states: readonly StateChange[]): string[] => [
+  textArray(states.map(({ name }) => name)),
+  numberArray(states.map(({ bucket }) => bucket)),
+  numberArray(states.map(({ rows }) => rows)),
+  numberArray(states.map(({ bytes }) => bytes)),
+];
+
 function numbered(batch: readonly Authored[], seqs: string | null): OutboxRow[] {
   const numbers = seqs?.split(',') ?? [];
   return batch
@@ -92,6 +113,18 @@ function marks(found: unknown): Untidy[] {
     .map(([channel, id, mark]) => ({ channel, id, mark }))
     .sort((a, b) => compareText(a.channel, b.channel) || compareText(a.id, b.id));
 }
+
+/** The totals of those segments that own rows were written into. */
+function totals(changes: readonly SegmentChange[], counted: unknown): AuthoredIn[] {
+  const own = new Set(changes.filter((change) => change.own).map(placeOf));
+  return ((counted ?? []) as [string, number, number, number, number][])
+    .map(([channel, segment, posts, bytes, operations]) => ({ channel, segment, posts, bytes, operations }))
+    .filter((row) => own.has(placeOf(row)))
+    .sort((a, b) => compareText(a.channel, b.channel) || a.segment - b.segment);
+}
+
+const placeOf = ({ channel, segment }: { channel: string; segment: number }): string =>
+  `${channel}\n${segment}`;
 
 export const ownRows = (rows: readonly Row[]): Authored[] => rows.map((row) => ({ row, own: true }));
 export const peerRows = (rows: readonly Row[]): Authored[] => rows.map((row) => ({ row, own: false }));

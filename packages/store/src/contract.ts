@@ -1,13 +1,22 @@
-import type { Entry } from '@causeway/protocol';
-import {
-  Refused,
-  type ApplyBatch,
-  type MessagePlace,
-  type Row,
-  type SegmentIndex,
-  type Store,
-} from '@causeway/replica';
+import { Refused, type Store } from '@causeway/replica';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  batch,
+  bytes,
+  cells,
+  CHANNEL,
+  entriesOf,
+  everything,
+  idsOf,
+  into,
+  places,
+  segment,
+  update,
+  write,
+} from './contract-rows.ts';
+import { decisionContract } from './contract-decisions.ts';
+import { logContract } from './contract-log.ts';
+import { viewContract } from './contract-views.ts';
 
 /*
  * What the port Store promises, as tests that every store has to pass. Long because it is one
@@ -17,47 +26,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 /** One region's database, as the suite needs it: any number of zones, each empty when first asked for. */
 export type StoreUnderTest = { zone(zone: string): Store; close(): Promise<void> };
 
-const CHANNEL = 'acme/channel/general';
-const places = (channel: string, ...ids: string[]): MessagePlace[] => ids.map((id) => ({ channel, id }));
-const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const segment = (number: number): string => `acme/segment/general/${number}`;
-
-const update = (name: string, content: string, index?: SegmentIndex): Row => ({
-  entry: { kind: 'update', name, bytes: bytes(content) },
-  ...(index === undefined ? {} : { index }),
+const kept = (content: string, version: number) => ({
+  name: segment(1),
+  version,
+  bytes: bytes(content),
 });
-
-/** An update of a segment of #general; `t` of a post is `t-<id>`. */
-const write = (
-  number: number,
-  { posts = [], edits = [], deletes = [] }: { posts?: string[]; edits?: string[]; deletes?: string[] },
-  content = 'update',
-): Row =>
-  update(segment(number), content, {
-    channel: CHANNEL,
-    segment: number,
-    posts: posts.map((id) => ({ id, t: `t-${id}` })),
-    edits,
-    deletes,
-    operations: posts.length + edits.length + deletes.length,
-  });
-
-const cells = (scope: string, ...list: [key: string, v: string, value: unknown][]): Row => ({
-  entry: { kind: 'cells', scope, cells: list.map(([key, v, value]) => ({ key, v, value })) },
-});
-
-const batch = (more: Partial<ApplyBatch> = {}): ApplyBatch => ({
-  peer: 'eu-west',
-  cursor: { incarnation: 'one', sequence: 1, messageId: 'one-1' },
-  rows: [],
-  own: [],
-  parked: [],
-  ...more,
-});
-
-const everything = { olderThanMs: 0, limit: 10_000 };
-const entriesOf = (rows: readonly { entry: Entry }[]): Entry[] => rows.map(({ entry }) => entry);
-const idsOf = (rows: readonly { id: string }[]): string[] => rows.map(({ id }) => id).sort();
+const many = (from: number) =>
+  Array.from({ length: 20_000 }, (_, n) => ({
+    name: `acme/canvas/${from + n}`,
+    version: 9,
+    bytes: bytes('?'),
+  }));
 
 /**
  * What every store promises (ports.ts), as vitest tests. `open` is called once; each test takes
@@ -94,7 +73,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
       });
 
       it('R4 an append of nothing is none', async () => {
-        expect(await fresh().append([])).toEqual({ outbox: [], untidy: [] });
+        expect(await fresh().append([])).toEqual({ outbox: [], untidy: [], commit: 0, authored: [] });
       });
 
       it('R6 R12 a zone sees nothing of another zone', async () => {
@@ -113,6 +92,14 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         expect(await other.untidy(10)).toEqual([]);
         expect(await other.cursor('eu-west')).toBeUndefined();
         expect(await other.parkedNames()).toEqual([]);
+        expect(await other.parked(9, 10)).toEqual([]);
+        expect(await other.tail(0, 10)).toMatchObject({ rows: [], cells: [] });
+        expect(await other.lastCommit([CHANNEL, segment(1)])).toBe(0);
+        expect(await other.stale(10)).toEqual([]);
+        expect(await other.loadState(segment(1))).toBeUndefined();
+        expect((await other.buckets()).filter(({ names }) => names > 0)).toEqual([]);
+        expect(await other.outboxSize()).toEqual({ rows: 0, bytes: 0, oldestMs: 0 });
+        expect(await other.trimOutbox(0)).toBe(0);
       });
 
       it('R3 one row that cannot be stored refuses its whole batch, and the rest can be tried again', async () => {
@@ -157,8 +144,8 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         expect(entriesOf(outbox)).toEqual(entriesOf(rows));
         expect(outbox.map(({ seq }) => seq)).toEqual(outbox.map(({ seq }) => seq).toSorted((a, b) => a - b));
         expect(await store.unpublished(everything)).toEqual(outbox);
-        await store.published([outbox[1]!.seq]);
-        await store.published([]);
+        await store.published([outbox[1]!.seq], into);
+        await store.published([], into);
         expect(await store.unpublished(everything)).toEqual([outbox[0], outbox[2]]);
         expect(await store.loadDocument('acme/canvas/b')).toHaveLength(1);
       });
@@ -175,6 +162,28 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         const { outbox } = await store.append(['1', '2', '3'].map((n) => update('acme/canvas/a', n)));
         expect(await store.unpublished({ limit: 2, olderThanMs: 0 })).toEqual(outbox.slice(0, 2));
         expect(await store.unpublished({ ...everything, olderThanMs: 3_600_000 })).toEqual([]);
+      });
+
+      it('R10 knows its size', async () => {
+        const store = fresh();
+        const value = '\u{1F600}';
+        await store.append([update('acme/canvas/a', '12345'), cells(CHANNEL, ['k', '1', value])]);
+        const size = await store.outboxSize();
+        const text = JSON.stringify([{ key: 'k', v: '1', value: JSON.stringify(value) }]);
+        expect(size).toMatchObject({ rows: 2, bytes: 5 + bytes(text).length });
+        expect(size.oldestMs).toBeGreaterThanOrEqual(0);
+        expect(size.oldestMs).toBeLessThan(60_000);
+      });
+
+      it('R10 loses its oldest rows when it is trimmed, and the log none', async () => {
+        const store = fresh();
+        const { outbox } = await store.append(['1', '2', '3'].map((n) => update('acme/canvas/a', n)));
+        expect(await store.trimOutbox(3)).toBe(0);
+        expect(await store.trimOutbox(1)).toBe(2);
+        expect(await store.unpublished(everything)).toEqual(outbox.slice(2));
+        expect(await store.trimOutbox(0)).toBe(1);
+        expect(await store.unpublished(everything)).toEqual([]);
+        expect(await store.loadDocument('acme/canvas/a')).toHaveLength(3);
       });
 
       it('holds a cell change as it was written, even when it lost', async () => {
@@ -285,6 +294,26 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
           { segment: 2, posts: 2, bytes: 8, operations: 3, first: 't-a', last: 't-d' },
         ]);
         expect(await store.segments('acme/channel/none')).toEqual([]);
+      });
+
+      it('answers the totals of the segments that own rows were written into, in order', async () => {
+        const store = fresh();
+        await store.append([write(10, { posts: ['a'] }, '123')]);
+        const { authored } = await store.append([
+          write(10, { edits: ['a'] }, '12'),
+          write(9, { posts: ['b'] }, '1'),
+        ]);
+        const nine = { channel: CHANNEL, segment: 9, posts: 1, bytes: 1, operations: 1 };
+        expect(authored).toEqual([
+          nine,
+          { channel: CHANNEL, segment: 10, posts: 1, bytes: 5, operations: 2 },
+        ]);
+        const rows = [write(9, { posts: ['c'] }), write(10, { posts: ['d'] })];
+        expect((await store.apply(batch({ rows }))).authored).toEqual([]);
+        const own = [write(9, { edits: ['b'] }, '1')];
+        expect((await store.apply(batch({ rows, own }))).authored).toEqual([
+          { ...nine, bytes: 2, operations: 2 },
+        ]);
       });
 
       it('a segment that only peers wrote is known, with no counts', async () => {
@@ -458,51 +487,111 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         expect(await store.parkedNames()).toEqual([segment(1), segment(2)]);
         expect(await store.loadDocument(segment(1))).toEqual([]);
       });
+
+      it('R4 parked messages come back oldest first, and leave with the rows made of them', async () => {
+        const store = fresh();
+        await store.apply(batch({ parked: [kept('b', 2), kept('?', 0)] }));
+        await store.apply(batch({ peer: 'eu-central', parked: [kept('c', 3)] }));
+        await store.apply(batch({ parked: [kept('a', 2)] }));
+        const parked = await store.parked(3, 10);
+        expect(parked).toMatchObject([
+          { peer: 'eu-west', ...kept('b', 2) },
+          { peer: 'eu-central', ...kept('c', 3) },
+          { peer: 'eu-west', ...kept('a', 2) },
+        ]);
+        // All of one name, and one of them is of version 3: what is older waits behind it.
+        expect(await store.parked(2, 10)).toEqual([]);
+        expect(await store.parked(3, 1)).toEqual([parked[0]]);
+        const unparked = [parked[0]!.id, parked[2]!.id];
+        await expect(
+          store.apply(batch({ unparked, rows: [cells(CHANNEL, ['\0', '1', 1])] })),
+        ).rejects.toBeInstanceOf(Refused);
+        expect(await store.parked(3, 10)).toEqual(parked);
+        await store.apply(batch({ unparked, rows: [write(1, { posts: ['b'] }, 'b')] }));
+        expect(await store.parked(3, 10)).toEqual([parked[1]]);
+        expect(await store.loadDocument(segment(1))).toEqual([bytes('b')]);
+      });
+
+      it('R10 keeps no more than 100,000 parked messages of a zone, and applies the rest all the same', async () => {
+        const store = fresh();
+        for (let from = 0; from < 100_000; from += 20_000) await store.apply(batch({ parked: many(from) }));
+        const cursor = { incarnation: 'one', sequence: 2, messageId: 'one-2' };
+        await store.apply(
+          batch({ cursor, rows: [write(1, { posts: ['a'] })], parked: many(100_000).slice(0, 1) }),
+        );
+        expect(await store.parkedNames()).toHaveLength(100_000);
+        expect(await store.cursor('eu-west')).toEqual(cursor);
+        const [oldest] = await store.parked(9, 1);
+        await store.apply(batch({ unparked: [oldest!.id] }));
+        await store.apply(batch({ parked: many(100_000).slice(0, 1) }));
+        expect((await store.parkedNames()).includes('acme/canvas/100000')).toBe(true);
+      });
     });
 
     describe('incarnations', () => {
-      it('the first one enqueues nothing, nor does the same again', async () => {
+      const stream = { stream: 'out-global 2026-01-01', lastSequence: 7, given: 1_000 };
+
+      it('R15 the same stream gives the same one, to every process and after any number of tries', async () => {
         const store = fresh();
-        const { outbox } = await store.append([update('acme/canvas/a', '1')]);
-        await store.published(outbox.map(({ seq }) => seq));
-        expect(await store.adoptIncarnation('one')).toBe(false);
-        expect(await store.adoptIncarnation('one')).toBe(false);
-        expect(await store.unpublished(everything)).toEqual([]);
+        const { incarnation, isNew } = await store.adoptIncarnation(stream);
+        expect(isNew).toBe(false);
+        expect(incarnation).toMatch(/^[\w-]{22}$/);
+        const same = { incarnation, isNew: false };
+        const later = { ...stream, lastSequence: 8 };
+        expect(
+          await Promise.all([stream, later, stream].map((found) => store.adoptIncarnation(found))),
+        ).toEqual([same, same, same]);
       });
 
-      it('R3 R15 another one enqueues all that this region wrote, under new numbers, once', async () => {
+      it('R15 another stream, one that has lost its tail, and one that came back are another one each', async () => {
         const store = fresh();
-        await store.adoptIncarnation('one');
-        const member = { kind: 'update', name: 'acme/canvas/a', bytes: bytes('1'), member: 'ada' } as const;
-        const { outbox } = await store.append([
-          { entry: member },
-          cells(CHANNEL, ['topic', '2', 'ours']),
-          cells(CHANNEL, ['topic', '1', 'lost']),
-          cells(CHANNEL, ['note', '1', 'overruled']),
-          write(1, { posts: ['a'] }),
-        ]);
-        await store.published(outbox.slice(0, 3).map(({ seq }) => seq));
-        await store.apply(
-          batch({
-            rows: [
-              write(1, { posts: ['b'] }, 'theirs'),
-              cells(CHANNEL, ['note', '2', 'theirs'], ['k', '1', 1]),
-            ],
-          }),
-        );
-        expect(await store.adoptIncarnation('two')).toBe(true);
-        expect(await store.adoptIncarnation('two')).toBe(false);
-        const again = await store.unpublished(everything);
-        expect(again[0]!.seq).toBeGreaterThan(outbox.at(-1)!.seq);
-        expect(entriesOf(again)).toEqual([
-          cells(CHANNEL, ['topic', '2', 'ours']).entry,
-          member,
-          write(1, { posts: ['a'] }).entry,
-        ]);
-        await store.published(outbox.map(({ seq }) => seq));
-        expect(await store.unpublished(everything)).toHaveLength(3);
+        const found = [await store.adoptIncarnation(stream)];
+        for (const next of [
+          { ...stream, stream: 'out-global 2026-02-02' },
+          { ...stream, stream: 'out-global 2026-02-02', lastSequence: 6 },
+          stream,
+        ]) {
+          found.push(await store.adoptIncarnation(next));
+          expect(found.at(-1)!.isNew).toBe(true);
+          expect(await store.adoptIncarnation(next)).toEqual({ ...found.at(-1), isNew: false });
+        }
+        expect(new Set(found.map(({ incarnation }) => incarnation)).size).toBe(4);
+      });
+
+      it('R15 a tail that was lost is noticed by what published() was told, also out of order', async () => {
+        const store = fresh();
+        const { incarnation } = await store.adoptIncarnation(stream);
+        await store.published([], { incarnation: 'another', sequence: 99 });
+        await store.published([], { incarnation, sequence: 9 });
+        await store.published([], { incarnation, sequence: 8 });
+        expect((await store.adoptIncarnation({ ...stream, lastSequence: 9 })).isNew).toBe(false);
+        expect((await store.adoptIncarnation({ ...stream, lastSequence: 8 })).isNew).toBe(true);
+      });
+
+      it('R15 what other processes were given since the stream was looked at is no loss', async () => {
+        const store = fresh();
+        expect(await store.incarnation()).toBeUndefined();
+        const { incarnation } = await store.adoptIncarnation(stream);
+        const known = await store.incarnation();
+        expect(known).toEqual({ incarnation, sequence: 7 });
+        await store.published([], { incarnation, sequence: 12 });
+        const adopted = await store.adoptIncarnation({ ...stream, lastSequence: 8, given: known!.sequence });
+        expect(adopted).toEqual({ incarnation, isNew: false });
+      });
+
+      it('R3 R15 another one changes nothing in the outbox', async () => {
+        const store = fresh();
+        await store.adoptIncarnation(stream);
+        const { outbox } = await store.append([update('acme/canvas/a', '1'), update('acme/canvas/a', '2')]);
+        await store.published([outbox[0]!.seq], into);
+        await store.adoptIncarnation({ ...stream, lastSequence: 1 });
+        expect(await store.unpublished(everything)).toEqual([outbox[1]]);
       });
     });
+
+    logContract(fresh);
+    viewContract(fresh);
+    decisionContract(fresh);
 
     describe('roles', () => {
       it('are held by one at a time and free afterwards', async () => {

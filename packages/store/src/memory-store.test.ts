@@ -5,9 +5,10 @@ import { MemoryStore } from './memory-store.ts';
 
 storeContract('memory', async () => {
   const zones = new Map<string, MemoryStore>();
+  let time = 0;
   return {
     zone: (zone) => {
-      const store = zones.get(zone) ?? new MemoryStore({ region: 'us-east' });
+      const store = zones.get(zone) ?? new MemoryStore({ region: 'us-east', now: () => ++time });
       zones.set(zone, store);
       return store;
     },
@@ -62,6 +63,25 @@ describe('faults of the memory store', () => {
     expect(await store.unpublished(question)).toEqual([]);
     now += 500;
     expect(await store.unpublished(question)).toHaveLength(1);
+  });
+
+  it('a wiped disk holds nothing, is another database and leads nobody', async () => {
+    const store = new MemoryStore({ region: 'us-east', identity: 'one' });
+    await store.append([row]);
+    const before = await store.adoptIncarnation({ stream: 's', lastSequence: 1, given: 1_000 });
+    await store.lead(
+      'receiver',
+      async (signal) => {
+        store.wipe();
+        expect(signal.aborted).toBe(true);
+      },
+      new AbortController().signal,
+    );
+    expect(await store.loadDocument('acme/canvas/a')).toEqual([]);
+    expect(await store.tail(0, 10)).toEqual({ rows: [], cells: [], to: 0 });
+    expect(await store.identity()).not.toBe('one');
+    const after = await store.adoptIncarnation({ stream: 's', lastSequence: 1, given: 1_000 });
+    expect(after.incarnation).not.toBe(before.incarnation);
   });
 
   it('fires the signal of a holder whose role is lost', async () => {

@@ -1,26 +1,31 @@
-import { canonical, type Cell, type Entry } from '@causeway/protocol';
+import { compareText, type Cell, type Decision, type Message } from '@causeway/protocol';
 import {
   Refused,
   type ApplyBatch,
+  type Bucket,
+  type Committed,
   type Cursor,
   type MessagePlace,
   type OutboxRow,
+  type Parked,
+  type Projection,
   type Row,
   type SegmentRow,
+  type StateRow,
   type Store,
+  type Tail,
   type Untidy,
+  type ViewState,
 } from '@causeway/replica';
-import {
-  beats,
-  effectsOf,
-  entryOf,
-  widen,
-  type Authored,
-  type SegmentChange,
-  type Touched,
-} from './batch.ts';
+import { effectsOf, type Authored } from './batch.ts';
+import { MemoryChannels } from './memory-channels.ts';
+import { MemoryDecisions } from './memory-decisions.ts';
 import { Leads } from './memory-leads.ts';
-import { compareText } from '@causeway/protocol';
+import { MemoryLog } from './memory-log.ts';
+import { copyOf, MemoryOutbox } from './memory-outbox.ts';
+import { MemoryParked } from './memory-parked.ts';
+import { MemoryStates } from './memory-states.ts';
+import { MemoryViews } from './memory-views.ts';
 
 /** Operations of a store that can be made to fail. */
 export type StoreOperation = Exclude<keyof Store, 'lanes' | 'close'>;
@@ -33,13 +38,26 @@ export type MemoryStoreOptions = {
    * everything has and only the answer is lost. May wait, which stretches the commit.
    */
   fail?: (operation: StoreOperation, when: 'before' | 'after') => Promise<void>;
-  /** Milliseconds since 1970, for the age of outbox rows: the simulated clock in a simulation. */
+  /** Milliseconds since 1970, for the age of rows: the simulated clock in a simulation. */
   now?: () => number;
   /** What identity() answers; another one stands for another database. */
   identity?: string;
 };
 
-type Copies = { segments: Set<number>; deleted: Set<number> };
+/** What a disk holds. */
+class Disk {
+  readonly log = new MemoryLog();
+  readonly outbox = new MemoryOutbox();
+  readonly channels = new MemoryChannels();
+  readonly states = new MemoryStates();
+  readonly views = new MemoryViews();
+  readonly parked = new MemoryParked();
+  readonly decisions = new MemoryDecisions();
+  readonly cursors = new Map<string, Cursor>();
+  seq = 0;
+  /** Number of the last commit. None is ever under way, so it is the horizon. */
+  commit = 0;
+}
 
 /**
  * A store in memory for simulations and tests: the semantic of PostgresStore, no timers, no
@@ -50,151 +68,233 @@ export class MemoryStore implements Store {
   readonly lanes = 2;
   readonly region: string;
   readonly #options: MemoryStoreOptions;
-  readonly #log = new Map<string, { id: number; bytes: Uint8Array; own: boolean; entry: Row['entry'] }[]>();
-  readonly #outbox = new Map<number, OutboxRow & { at: number }>();
-  readonly #cells = new Map<string, Map<string, { v: string; text: string; own: boolean }>>();
-  readonly #copies = new Map<string, Map<string, Copies>>();
-  readonly #segments = new Map<string, Map<number, SegmentRow>>();
-  readonly #untidy = new Map<string, Untidy>();
-  readonly #cursors = new Map<string, Cursor>();
-  readonly #parked = new Map<string, ApplyBatch['parked']>();
   readonly #leads = new Leads();
-  #incarnation: string | undefined;
-  #seq = 0;
-  #mark = 0;
+  #disk = new Disk();
+  #wiped = 0;
 
   constructor(options: MemoryStoreOptions) {
     this.region = options.region;
     this.#options = options;
   }
 
-  append(rows: readonly Row[]): Promise<{ outbox: OutboxRow[]; untidy: Untidy[] }> {
-    return this.#operation('append', () => this.#commit(rows.map((row) => ({ row, own: true }))));
+  append(rows: readonly Row[]): Promise<Committed> {
+    return this.#operation('append', () =>
+      rows.length === 0
+        ? { outbox: [], untidy: [], commit: 0, authored: [] }
+        : this.#commit(rows.map((row) => ({ row, own: true }))),
+    );
   }
 
-  apply(batch: ApplyBatch): Promise<{ outbox: OutboxRow[]; untidy: Untidy[] }> {
+  apply(batch: ApplyBatch): Promise<Committed> {
     return this.#operation('apply', () => {
       refuseNul([batch.peer, batch.cursor, batch.parked.map(({ name }) => name)]);
       const committed = this.#commit([
         ...batch.rows.map((row) => ({ row, own: false })),
         ...batch.own.map((row) => ({ row, own: true })),
       ]);
-      if (batch.cursor !== undefined) this.#cursors.set(batch.peer, { ...batch.cursor });
-      for (const parked of batch.parked) this.#park(parked);
+      const { cursors, parked } = this.#disk;
+      if (batch.cursor !== undefined) cursors.set(batch.peer, { ...batch.cursor });
+      parked.remove(new Set(batch.unparked));
+      parked.add(batch.peer, batch.parked, () => ++this.#disk.seq);
       return committed;
     });
   }
 
   loadDocument(name: string): Promise<Uint8Array[]> {
     return this.#operation('loadDocument', () =>
-      (this.#log.get(name) ?? []).map(({ bytes }) => bytes.slice()),
+      this.#disk.log.rows(name).map(({ entry }) => entry.bytes.slice()),
     );
   }
 
   loadCells(scopes: readonly string[]): Promise<Cell[]> {
     return this.#operation('loadCells', () =>
-      [...new Set(scopes)]
-        .sort(compareText)
-        .flatMap((scope) =>
-          [...(this.#cells.get(scope) ?? [])]
-            .sort(([a], [b]) => compareText(a, b))
-            .map(([key, { v, text }]) => ({ scope, key, v, value: JSON.parse(text) as unknown })),
-        ),
+      [...new Set(scopes)].sort(compareText).flatMap((scope) => this.#disk.log.cells(scope)),
     );
   }
 
   copies(
     messages: readonly MessagePlace[],
   ): Promise<(MessagePlace & { segment: number; deleted: boolean })[]> {
-    return this.#operation('copies', () => {
-      const asked = new Map(messages.map(({ channel, id }) => [`${channel}\n${id}`, { channel, id }]));
-      return [...asked.values()]
-        .sort((a, b) => compareText(a.channel, b.channel) || compareText(a.id, b.id))
-        .flatMap(({ channel, id }) => {
-          const held = this.#copies.get(channel)?.get(id);
-          if (held === undefined) return [];
-          return [...held.segments.union(held.deleted)]
-            .sort((a, b) => a - b)
-            .map((segment) => ({ channel, id, segment, deleted: held.deleted.has(segment) }));
-        });
-    });
+    return this.#operation('copies', () => this.#disk.channels.copies(messages));
   }
 
   segments(channel: string): Promise<SegmentRow[]> {
-    return this.#operation('segments', () =>
-      [...(this.#segments.get(channel)?.values() ?? [])]
-        .sort((a, b) => a.segment - b.segment)
-        .map((row) => ({ ...row })),
-    );
+    return this.#operation('segments', () => this.#disk.channels.segments(channel));
   }
 
   cursor(peer: string): Promise<Cursor | undefined> {
     return this.#operation('cursor', () => {
-      const held = this.#cursors.get(peer);
+      const held = this.#disk.cursors.get(peer);
       return held === undefined ? undefined : { ...held };
     });
   }
 
   parkedNames(): Promise<string[]> {
-    return this.#operation('parkedNames', () =>
-      [...this.#parked]
-        .filter(([, kept]) => kept.some(({ version }) => version > 0))
-        .map(([name]) => name)
-        .sort(compareText),
+    return this.#operation('parkedNames', () => this.#disk.parked.names());
+  }
+
+  parked(version: number, limit: number): Promise<Parked[]> {
+    return this.#operation('parked', () => this.#disk.parked.readable(version, limit));
+  }
+
+  horizon(): Promise<number> {
+    return this.#operation('horizon', () => this.#disk.commit);
+  }
+
+  tail(after: number, limit: number): Promise<Tail> {
+    return this.#operation('tail', () => this.#disk.log.tail(after, limit, this.#disk.commit));
+  }
+
+  loadRows(
+    rows: readonly { name: string; id: number }[],
+  ): Promise<{ id: number; entry: Row['entry'] & { kind: 'update' } }[]> {
+    return this.#operation('loadRows', () => {
+      const asked = Map.groupBy(rows, ({ name }) => name);
+      return [...asked]
+        .flatMap(([name, of]) => {
+          const ids = new Set(of.map(({ id }) => id));
+          return this.#disk.log.rows(name).filter(({ id }) => ids.has(id));
+        })
+        .sort((a, b) => a.id - b.id)
+        .map(({ id, entry }) => ({ id, entry: { ...entry, bytes: entry.bytes.slice() } }));
+    });
+  }
+
+  lastCommit(names: readonly string[]): Promise<number> {
+    return this.#operation('lastCommit', () =>
+      names.reduce((last, name) => Math.max(last, this.#disk.states.get(name)?.commit ?? 0), 0),
     );
   }
 
-  unpublished(options: { olderThanMs: number; limit: number }): Promise<OutboxRow[]> {
-    return this.#operation('unpublished', () => {
-      const until = this.#now() - options.olderThanMs;
-      return [...this.#outbox.values()]
-        .filter(({ at }) => at <= until)
-        .sort((a, b) => a.seq - b.seq)
-        .slice(0, options.limit)
-        .map(({ seq, entry }) => ({ seq, entry: copyOf(entry) }));
+  stale(limit: number): Promise<StateRow[]> {
+    return this.#operation('stale', () => this.#disk.states.stale(limit, this.#now()));
+  }
+
+  loadState(
+    name: string,
+  ): Promise<{ changes: number; rows: { id: number; bytes: Uint8Array; held: boolean }[] } | undefined> {
+    return this.#operation('loadState', () => {
+      const { states, log, outbox } = this.#disk;
+      const state = states.get(name);
+      if (state === undefined) return undefined;
+      const rows = log.rows(name);
+      return {
+        changes: state.changes,
+        rows: rows.map(({ id, entry }) => ({ id, bytes: entry.bytes.slice(), held: outbox.has(id) })),
+      };
     });
   }
 
-  published(seqs: readonly number[]): Promise<void> {
-    return this.#operation('published', () => {
-      for (const seq of seqs) this.#outbox.delete(seq);
+  setDigests(digests: readonly { name: string; changes: number; digest: bigint }[]): Promise<void> {
+    return this.#operation('setDigests', () => {
+      for (const digest of digests) this.#disk.states.setDigest(digest);
     });
   }
 
-  adoptIncarnation(incarnation: string): Promise<boolean> {
-    return this.#operation('adoptIncarnation', () => {
-      const before = this.#incarnation;
-      this.#incarnation = incarnation;
-      if (before === undefined || before === incarnation) return false;
-      this.#outbox.clear();
-      // Cells first: a peer that then sees a segment knows already that it is the newest.
-      for (const entry of this.#ownCells()) this.#enqueue(++this.#seq, entry);
-      const updates = [...this.#log.values()].flat().sort((a, b) => a.id - b.id);
-      for (const { own, entry } of updates) if (own) this.#enqueue(++this.#seq, entry);
+  compact(compaction: Parameters<Store['compact']>[0]): Promise<boolean> {
+    return this.#operation('compact', () => {
+      const { log, outbox, states, views } = this.#disk;
+      const { name, snapshot } = compaction;
+      const ids = new Set(compaction.rows);
+      const rows = log.rows(name).filter(({ id }) => ids.has(id));
+      const isFit = rows.every(({ id, commit }) => !outbox.has(id) && commit <= views.position);
+      if (rows.length === 0 || rows.length < ids.size || !isFit) return false;
+      log.remove(name, ids);
+      const entry = { kind: 'update', name, bytes: snapshot.slice() } as const;
+      log.add({ id: ++this.#disk.seq, commit: ++this.#disk.commit, own: false, snapshot: true, entry });
+      const bytes = rows.reduce((sum, row) => sum + row.entry.bytes.length, 0);
+      states.compacted(name, { rows: 1 - rows.length, bytes: snapshot.length - bytes });
+      states.setDigest(compaction);
       return true;
     });
   }
 
-  untidy(limit: number): Promise<Untidy[]> {
-    return this.#operation('untidy', () =>
-      [...this.#untidy.values()]
-        .sort((a, b) => a.mark - b.mark)
-        .slice(0, limit)
-        .map((row) => ({ ...row })),
-    );
+  buckets(): Promise<Bucket[]> {
+    return this.#operation('buckets', () => this.#disk.states.buckets());
   }
 
-  tidied(rows: readonly Untidy[]): Promise<void> {
-    return this.#operation('tidied', () => {
-      for (const { channel, id, mark } of rows) {
-        const place = `${channel}\n${id}`;
-        if (this.#untidy.get(place)?.mark === mark) this.#untidy.delete(place);
-      }
+  bucket(bucket: number, after: string, limit: number): Promise<{ name: string; digest?: bigint }[]> {
+    return this.#operation('bucket', () => this.#disk.states.bucket(bucket, after, limit));
+  }
+
+  viewState(): Promise<ViewState> {
+    return this.#operation('viewState', () => this.#disk.views.state(this.#disk.commit));
+  }
+
+  project(projection: Projection): Promise<boolean> {
+    return this.#operation('project', () => {
+      for (const { channel, message } of projection.messages)
+        refuseNul([channel, message.id, message.t, message.thread]);
+      return this.#disk.views.project(projection);
     });
   }
 
+  rebuildViews(): Promise<void> {
+    return this.#operation('rebuildViews', () => this.#disk.views.rebuild(this.#disk.commit));
+  }
+
+  viewMessages(
+    channel: string,
+    before: { t: string; id: string } | undefined,
+    limit: number,
+  ): Promise<Message[]> {
+    return this.#operation('viewMessages', () => this.#disk.views.messages(channel, before, limit));
+  }
+
+  unpublished({ olderThanMs, limit }: { olderThanMs: number; limit: number }): Promise<OutboxRow[]> {
+    return this.#operation('unpublished', () =>
+      this.#disk.outbox.unpublished(this.#now() - olderThanMs, limit),
+    );
+  }
+
+  published(seqs: readonly number[], stream: { incarnation: string; sequence: number }): Promise<void> {
+    return this.#operation('published', () => this.#disk.outbox.published(seqs, stream));
+  }
+
+  outboxSize(): Promise<{ rows: number; bytes: number; oldestMs: number }> {
+    return this.#operation('outboxSize', () => this.#disk.outbox.size(this.#now()));
+  }
+
+  trimOutbox(keep: number): Promise<number> {
+    return this.#operation('trimOutbox', () => this.#disk.outbox.trim(keep));
+  }
+
+  incarnation(): Promise<{ incarnation: string; sequence: number } | undefined> {
+    return this.#operation('incarnation', () => this.#disk.outbox.incarnation());
+  }
+
+  adoptIncarnation(stream: {
+    stream: string;
+    lastSequence: number;
+    given: number;
+  }): Promise<{ incarnation: string; isNew: boolean }> {
+    return this.#operation('adoptIncarnation', () =>
+      this.#disk.outbox.adopt({ ...stream, identity: this.#identity() }),
+    );
+  }
+
+  generations(): Promise<Cell[]> {
+    return this.#operation('generations', () => this.#disk.log.generations());
+  }
+
+  decide(proposal: Decision): Promise<Decision> {
+    return this.#operation('decide', () => this.#disk.decisions.decide(proposal));
+  }
+
+  decision(document: string, generation: number): Promise<Decision | undefined> {
+    return this.#operation('decision', () => this.#disk.decisions.decision(document, generation));
+  }
+
+  untidy(limit: number): Promise<Untidy[]> {
+    return this.#operation('untidy', () => this.#disk.channels.untidy(limit));
+  }
+
+  tidied(rows: readonly Untidy[]): Promise<void> {
+    return this.#operation('tidied', () => this.#disk.channels.tidied(rows));
+  }
+
   identity(): Promise<string> {
-    return this.#operation('identity', () => this.#options.identity ?? 'memory');
+    return this.#operation('identity', () => this.#identity());
   }
 
   async lead(role: string, work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
@@ -205,6 +305,13 @@ export class MemoryStore implements Store {
 
   /** What a broken connection does: every role is free again and its holder's signal fires. */
   loseLeads(): void {
+    this.#leads.lose();
+  }
+
+  /** The disk is gone: an empty database of another identity takes its place, and every role is lost. */
+  wipe(): void {
+    this.#disk = new Disk();
+    this.#wiped++;
     this.#leads.lose();
   }
 
@@ -220,94 +327,39 @@ export class MemoryStore implements Store {
   }
 
   /** All of a batch or, when it throws, nothing: it checks first and then changes without waiting. */
-  #commit(batch: readonly Authored[]): { outbox: OutboxRow[]; untidy: Untidy[] } {
+  #commit(batch: readonly Authored[]): Committed {
     refuseNul(batch.map(({ row }) => row));
-    const { cells, segments, touched } = effectsOf(batch);
+    const { cells, segments, touched, states } = effectsOf(batch);
+    const { log, channels, ...disk } = this.#disk;
+    const commit = ++this.#disk.commit;
     const outbox: OutboxRow[] = [];
     for (const { row, own } of batch) {
       const entry = copyOf(row.entry);
-      const id = ++this.#seq;
-      if (entry.kind === 'update')
-        entryOf(this.#log, entry.name, () => []).push({ id, bytes: entry.bytes, own, entry });
+      const id = ++this.#disk.seq;
+      if (entry.kind === 'update') log.add({ id, commit, own, snapshot: false, entry });
       if (!own) continue;
-      this.#enqueue(id, entry);
+      disk.outbox.add({ seq: id, entry, at: this.#now() });
       outbox.push({ seq: id, entry: row.entry });
     }
-    for (const cell of cells) {
-      const scope = entryOf(this.#cells, cell.scope, () => new Map());
-      const held = scope.get(cell.key);
-      if (held === undefined || beats(cell, held)) scope.set(cell.key, cell);
-    }
-    for (const change of segments) this.#count(change);
-    const untidy = touched.filter((message) => this.#touch(message)).map((message) => this.#flag(message));
-    return { outbox, untidy };
+    const changed = new Set(cells.filter((cell) => log.merge(cell, commit)).map(({ scope }) => scope));
+    for (const state of states)
+      if (state.rows > 0 || changed.has(state.name)) disk.states.written(state, commit, this.#now());
+    const authored = segments.flatMap((change) => {
+      const totals = channels.count(change);
+      return change.own ? [totals] : [];
+    });
+    const untidy = touched.flatMap((message) => channels.touch(message));
+    return { outbox, untidy, commit, authored };
   }
 
-  #enqueue(seq: number, entry: Row['entry']): void {
-    this.#outbox.set(seq, { seq, entry, at: this.#now() });
-  }
-
-  #count({ channel, ...change }: SegmentChange): void {
-    const row = entryOf(
-      entryOf(this.#segments, channel, () => new Map<number, SegmentRow>()),
-      change.segment,
-      (): SegmentRow => ({ segment: change.segment, posts: 0, bytes: 0, operations: 0 }),
-    );
-    row.posts += change.posts;
-    row.bytes += change.bytes;
-    row.operations += change.operations;
-    widen(row, change);
-  }
-
-  /** Records a touched message; true when somebody has to look at it. */
-  #touch({ channel, id, posted, edited, deleted, deletedByPeer }: Touched): boolean {
-    const channelCopies = entryOf(this.#copies, channel, () => new Map<string, Copies>());
-    const held = entryOf(channelCopies, id, () => ({ segments: new Set(), deleted: new Set() }));
-    for (const segment of posted) held.segments.add(segment);
-    for (const segment of deleted) held.deleted.add(segment);
-    const places = held.segments.union(held.deleted);
-    const written = posted.union(edited);
-    const elsewhere = [...written.union(deleted)].some(
-      (segment) => places.size > (places.has(segment) ? 1 : 0),
-    );
-    return deletedByPeer || elsewhere || !written.isDisjointFrom(held.deleted);
-  }
-
-  #flag({ channel, id }: Touched): Untidy {
-    const row = { channel, id, mark: ++this.#mark };
-    this.#untidy.set(`${channel}\n${id}`, row);
-    return { ...row };
-  }
-
-  /** Kept once, however often the message comes. */
-  #park(parked: ApplyBatch['parked'][number]): void {
-    const kept = entryOf(this.#parked, parked.name, () => []);
-    const same = kept.some(({ bytes }) => canonical([...bytes]) === canonical([...parked.bytes]));
-    if (!same) kept.push({ ...parked, bytes: parked.bytes.slice() });
-  }
-
-  *#ownCells(): Generator<Entry & { kind: 'cells' }> {
-    const scopes = [...this.#cells].sort(([a], [b]) => compareText(a, b));
-    for (const [scope, cells] of scopes) {
-      const own = [...cells].filter(([, cell]) => cell.own).sort(([a], [b]) => compareText(a, b));
-      if (own.length > 0)
-        yield {
-          kind: 'cells',
-          scope,
-          cells: own.map(([key, { v, text }]) => ({ key, v, value: JSON.parse(text) as unknown })),
-        };
-    }
+  #identity(): string {
+    const name = this.#options.identity ?? 'memory';
+    return this.#wiped === 0 ? name : `${name}/${this.#wiped}`;
   }
 
   #now(): number {
     return this.#options.now?.() ?? Date.now();
   }
-}
-
-/** What the log keeps must not change when the caller's objects do. */
-function copyOf(entry: Row['entry']): Row['entry'] {
-  if (entry.kind === 'update') return { ...entry, bytes: entry.bytes.slice() };
-  return { ...entry, cells: entry.cells.map((cell) => ({ ...cell, value: structuredClone(cell.value) })) };
 }
 
 /** Postgres' text holds no NUL; refusing it here too lets simulations meet what servers meet. */

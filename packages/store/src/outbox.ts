@@ -1,6 +1,7 @@
 import type { OutboxRow } from '@causeway/replica';
 import { numberArray } from './array-literal.ts';
 import type { Connection, Fields } from './connection.ts';
+import { updateOf } from './log.ts';
 import { cellsFromText } from './outbox-text.ts';
 
 const UNPUBLISHED = `
@@ -24,73 +25,51 @@ function entryOf(row: Fields): OutboxRow['entry'] {
   if (row['cells'] !== null)
     return { kind: 'cells', scope: name, cells: cellsFromText(row['cells'] as string) };
   if (row['bytes'] === null) throw new Error(`outbox row ${String(row['seq'])} lost its row of the log`);
-  const update = { kind: 'update', name, bytes: new Uint8Array(row['bytes'] as Buffer) } as const;
-  return row['member'] === null ? update : { ...update, member: row['member'] as string };
+  return updateOf(row);
 }
+
+/** Both in one statement: one round trip, one transaction. */
+const PUBLISHED = `
+  with gone as (delete from causeway.outbox where zone = $1 and seq = any($2::bigint[]))
+  update causeway.publishing set sequence = $4::bigint
+  where zone = $1 and incarnation = $3 and sequence < $4::bigint`;
 
 export async function published(
   connection: Connection,
   zone: string,
   seqs: readonly number[],
+  { incarnation, sequence }: { incarnation: string; sequence: number },
 ): Promise<void> {
-  if (seqs.length === 0) return;
-  await connection.query('delete from causeway.outbox where zone = $1 and seq = any($2::bigint[])', [
-    zone,
-    numberArray(seqs),
-  ]);
+  await connection.query(PUBLISHED, [zone, numberArray(seqs), incarnation, String(sequence)]);
 }
 
-/** Bytes of one outbox row that holds cells again, roughly: far below what a message may carry. */
-const CELLS_BYTES = 65_536;
+const SIZE = `
+  select count(*) as rows, coalesce(sum(bytes), 0) as bytes,
+    coalesce(1000 * extract(epoch from now() - min(at)), 0) as oldest_ms
+  from causeway.outbox where zone = $1`;
 
-/**
- * Cells go first: a peer that then sees a segment knows already that it is the newest. All get new
- * numbers, so that a report about the old stream which comes late takes none of them out.
- */
-const ENQUEUE_CELLS = `
-  insert into causeway.outbox (zone, seq, name, cells)
-  select $1, nextval('causeway.seq'), scope, cells from (
-    select scope, chunk,
-      json_agg(json_build_object('key', key, 'v', v, 'value', value) order by key)::text as cells
-    from (
-      select scope, key, v, value,
-        sum(octet_length(key) + octet_length(v) + octet_length(value))
-          over (partition by scope order by key) / ${CELLS_BYTES} as chunk
-      from causeway.cells where zone = $1 and own
-    ) as chunked
-    group by scope, chunk order by scope, chunk
-  ) as ordered`;
-
-const ENQUEUE_UPDATES = `
-  insert into causeway.outbox (zone, seq, name, log_id)
-  select $1, nextval('causeway.seq'), name, id
-  from (select name, id from causeway.log where zone = $1 and own order by id) as ordered`;
-
-/** Reading the whole log of a zone takes as long as it takes. */
-const ADOPT_TIMEOUT_MS = 10 * 60_000;
-
-/** In one transaction. The outbox is emptied first: what commits between the two statements stays in it. */
-export function adoptIncarnation(
+export async function outboxSize(
   connection: Connection,
   zone: string,
-  incarnation: string,
-): Promise<boolean> {
-  const run = (text: string, ...parameters: string[]) => connection.query(text, parameters, ADOPT_TIMEOUT_MS);
-  return connection.transaction(async () => {
-    await run('set local statement_timeout = 0');
-    await run(`select pg_advisory_xact_lock(hashtextextended('causeway/incarnation/' || $1, 0))`, zone);
-    const [before] = await run('select incarnation from causeway.incarnation where zone = $1', zone);
-    if (before?.['incarnation'] === incarnation) return false;
-    await run(
-      `insert into causeway.incarnation (zone, incarnation) values ($1, $2)
-       on conflict (zone) do update set incarnation = excluded.incarnation`,
-      zone,
-      incarnation,
-    );
-    if (before === undefined) return false;
-    await run('delete from causeway.outbox where zone = $1', zone);
-    await run(ENQUEUE_CELLS, zone);
-    await run(ENQUEUE_UPDATES, zone);
-    return true;
-  });
+): Promise<{ rows: number; bytes: number; oldestMs: number }> {
+  const [row] = await connection.query(SIZE, [zone]);
+  return {
+    rows: Number(row!['rows']),
+    bytes: Number(row!['bytes']),
+    oldestMs: Number(row!['oldest_ms']),
+  };
+}
+
+/** Rows of commits under way are not counted and stay, whatever their numbers. */
+const TRIM = `
+  with gone as (
+    delete from causeway.outbox where zone = $1 and seq <= (
+      select seq from causeway.outbox where zone = $1 order by seq desc offset $2::bigint limit 1
+    ) returning 1
+  )
+  select count(*) as gone from gone`;
+
+export async function trimOutbox(connection: Connection, zone: string, keep: number): Promise<number> {
+  const [row] = await connection.query(TRIM, [zone, String(keep)]);
+  return Number(row!['gone']);
 }

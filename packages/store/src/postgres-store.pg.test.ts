@@ -1,10 +1,13 @@
 import { startTestPostgres, type TestPostgres } from '@causeway/local';
-import { Doubtful, Refused, Unavailable, type Row } from '@causeway/replica';
+import { bucketOf, Doubtful, Refused, Unavailable, type Row } from '@causeway/replica';
 import { connect, createServer, type Socket } from 'node:net';
 import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { passed } from './contract-log.ts';
+import { into } from './contract-rows.ts';
 import { storeContract } from './contract.ts';
 import { UnfitDatabase } from './faults.ts';
+import { STEPS } from './migrations.ts';
 import { openPostgres, type Database, type PostgresOptions } from './open-postgres.ts';
 
 let server: TestPostgres;
@@ -52,20 +55,58 @@ const waitingForLock = async (url: string): Promise<number> => {
   return row!['waiting'] as number;
 };
 
-/** A link to Postgres that can be cut, or swallow what Postgres says. */
-async function link(url: string): Promise<{ url: string; cut(): void; mute(): void; heal(): void }> {
+/** A transaction on another connection that has its number, and has written a row. */
+async function slow(url: string): Promise<() => Promise<unknown>> {
+  const sql = beside(url);
+  await sql.unsafe(`begin; insert into causeway.log (zone, name, id, bytes, own)
+    values ('global', 'acme/canvas/slow', nextval('causeway.seq'), '', true)`);
+  return () => sql.unsafe('commit');
+}
+
+/** A database whose document is published and viewed, and how to compact what it holds now. */
+async function compactable() {
+  const url = await server.createDatabase();
+  const [one, other] = [(await open(url)).zone('global'), (await open(url)).zone('global')];
+  const { outbox, commit } = await one.append([update('1'), update('2')]);
+  await one.published(
+    outbox.map(({ seq }) => seq),
+    into,
+  );
+  await passed(one, commit);
+  await one.viewState();
+  await one.project({ from: 0, to: commit, messages: [], gone: [] });
+  const { changes, rows } = (await one.loadState(NAME))!;
+  const compaction = {
+    name: NAME,
+    changes,
+    rows: rows.map(({ id }) => id),
+    snapshot: Uint8Array.of(9),
+    digest: 5n,
+  };
+  return { url, one, other, compaction };
+}
+
+/**
+ * A link to Postgres that can be cut, or swallow what Postgres says. Paused, our side looks to
+ * Postgres as a stopped process does: it says nothing, and its sockets stay open.
+ */
+async function link(
+  url: string,
+): Promise<{ url: string; cut(): void; mute(): void; heal(): void; pause(): void }> {
   const pairs = new Set<[Socket, Socket]>();
   let muted = false;
+  let paused = false;
   const proxy = createServer((near) => {
     const far = connect(server.port, '127.0.0.1');
     const pair: [Socket, Socket] = [near, far];
     pairs.add(pair);
-    near.on('data', (data) => far.write(data));
+    near.on('data', (data) => void (paused || far.write(data)));
     far.on('data', (data) => void (muted || near.write(data)));
     for (const end of pair)
       end
         .on('error', () => undefined)
         .on('close', () => {
+          if (paused && end === near) return;
           near.destroy();
           far.destroy();
           pairs.delete(pair);
@@ -73,6 +114,7 @@ async function link(url: string): Promise<{ url: string; cut(): void; mute(): vo
   });
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
   const cut = (): void => {
+    paused = false;
     for (const pair of pairs) for (const end of pair) end.destroy();
   };
   cleanups.push(async () => {
@@ -88,6 +130,9 @@ async function link(url: string): Promise<{ url: string; cut(): void; mute(): vo
     },
     heal: () => {
       muted = false;
+    },
+    pause: () => {
+      paused = true;
     },
   };
 }
@@ -264,22 +309,6 @@ describe('faults', () => {
     await expect(nul).rejects.toThrow('22021');
     await store.append([update('x'), cell('k')]);
   });
-
-  it('R3 an adoption that fails half way leaves the old incarnation and its outbox', async () => {
-    const url = await server.createDatabase();
-    const store = (await open(url, { answerTimeoutMs: 500 })).zone('global');
-    await store.adoptIncarnation('one');
-    const { outbox } = await store.append([update('x')]);
-    const sql = beside(url);
-    await sql.unsafe(
-      `create function fail() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$;
-       create trigger fail before insert on causeway.outbox execute function fail()`,
-    );
-    await expect(store.adoptIncarnation('two')).rejects.toThrow();
-    await sql.unsafe('drop trigger fail on causeway.outbox');
-    expect(await store.unpublished({ olderThanMs: 0, limit: 10 })).toEqual(outbox);
-    expect(await store.adoptIncarnation('two')).toBe(true);
-  });
 });
 
 describe('two lanes at once', () => {
@@ -310,6 +339,188 @@ describe('two lanes at once', () => {
     await holder.unsafe('rollback');
     expect((await earlier).untidy).toEqual([]);
     expect((await later).untidy).toMatchObject([{ id: 'm' }]);
+  });
+});
+
+describe('the horizon', () => {
+  it('R2 stays below a slow transaction, whose row is then met by whoever goes on at `to`', async () => {
+    const url = await server.createDatabase();
+    const store = (await open(url)).zone('global');
+    const first = await store.append([update('1')]);
+    await passed(store, first.commit);
+    const commit = await slow(url);
+    const { commit: later } = await store.append([update('2'), cell('k')]);
+    expect(await store.horizon()).toBeLessThan(later);
+    const before = await store.tail(0, 100);
+    expect(before.rows.map(({ name }) => name)).toEqual([NAME]);
+    expect(before.cells).toEqual([]);
+    expect(before.to).toBeLessThan(later);
+    await commit();
+    await passed(store, later);
+    const after = await store.tail(before.to, 100);
+    expect(after.rows.map(({ name }) => name)).toEqual(['acme/canvas/slow', NAME]);
+    expect(after.cells).toHaveLength(1);
+  });
+
+  it('R2 followers that read while six connections write meet every row once', async () => {
+    const url = await server.createDatabase();
+    const stores = [await open(url), await open(url), await open(url)].map((database) =>
+      database.zone('global'),
+    );
+    const writing = Promise.all(
+      stores.flatMap((store, at) =>
+        Array.from({ length: 2 }, async (_, lane) => {
+          for (let n = 0; n < 40; n++)
+            await store.append([update('x', `acme/canvas/${at}-${lane}-${n}`), cell(`${at}-${lane}-${n}`)]);
+        }),
+      ),
+    );
+    let done = false;
+    const follow = async (store: (typeof stores)[number], limit: number): Promise<string[]> => {
+      const met: string[] = [];
+      for (let at = 0; ;) {
+        const isLast = done;
+        const tail = await store.tail(at, limit);
+        met.push(...tail.rows.map(({ name }) => name), ...tail.cells.map(({ key }) => key));
+        if (isLast && tail.to === at && tail.rows.length === 0) return met;
+        at = tail.to;
+      }
+    };
+    const following = Promise.all([follow(stores[0]!, 3), follow(stores[1]!, 1_000)]);
+    const last = writing.then(async () => {
+      const { commit } = await stores[0]!.append([update('last', 'acme/canvas/last')]);
+      await passed(stores[0]!, commit);
+      done = true;
+    });
+    await last;
+    for (const met of await following) {
+      expect(met).toHaveLength(6 * 40 * 2 + 1);
+      expect(new Set(met).size).toBe(met.length);
+    }
+  });
+
+  it('R2 a rebuild that begins beside a slow transaction reads the snapshots above the horizon too', async () => {
+    const url = await server.createDatabase();
+    const store = (await open(url)).zone('global');
+    const { outbox, commit: written } = await store.append([update('1')]);
+    await store.published([outbox[0]!.seq], into);
+    await passed(store, written);
+    await store.viewState();
+    await store.project({ from: 0, to: written, messages: [], gone: [] });
+    const commit = await slow(url);
+    const rows = (await store.loadState(NAME))!.rows.map(({ id }) => id);
+    expect(
+      await store.compact({ name: NAME, changes: 1, rows, snapshot: Uint8Array.of(1), digest: 1n }),
+    ).toBe(true);
+    await store.rebuildViews();
+    const { rebuildTo } = await store.viewState();
+    expect(await store.horizon()).toBeLessThan(rebuildTo);
+    await commit();
+    await passed(store, rebuildTo);
+    const above = await store.tail(rebuildTo, 100);
+    expect(above.rows.filter(({ snapshot }) => snapshot)).toEqual([]);
+    expect((await store.tail(0, 100)).rows.filter(({ snapshot }) => snapshot)).toHaveLength(1);
+  });
+});
+
+describe('compaction beside others', () => {
+  it('R2 an append that commits while a compaction waits for it keeps its row and the state stale', async () => {
+    const { url, one, other, compaction } = await compactable();
+    await other.append([cell('k')]);
+    const holder = beside(url);
+    await holder.unsafe(`begin; select from causeway.states where name = '${NAME}' for update`);
+    const append = other.append([update('3')]);
+    await vi.waitFor(async () => expect(await waitingForLock(url)).toBe(1));
+    const compacting = one.compact(compaction);
+    await vi.waitFor(async () => expect(await waitingForLock(url)).toBe(2));
+    await holder.unsafe('rollback');
+    await append;
+    expect(await compacting).toBe(true);
+    const rows = (await one.loadDocument(NAME)).map((bytes) => bytes.join());
+    expect(rows.toSorted()).toEqual([new TextEncoder().encode('3').join(), '9'].toSorted());
+    expect(await one.stale(10)).toMatchObject([{ name: NAME, changes: 2, rows: 2, bytes: 2 }, {}]);
+  });
+
+  it('R2 of two compactors that meet at the same rows the second one finds them gone', async () => {
+    const { url, one, other, compaction } = await compactable();
+    const holder = beside(url);
+    await holder.unsafe(`begin; select from causeway.log where name = '${NAME}' for update`);
+    const both = [one, other].map((store) => store.compact(compaction));
+    await vi.waitFor(async () => expect(await waitingForLock(url)).toBe(2));
+    await holder.unsafe('rollback');
+    expect((await Promise.all(both)).toSorted()).toEqual([false, true]);
+    expect(await one.loadDocument(NAME)).toEqual([compaction.snapshot]);
+  });
+
+  it('R2 a rebuild waits for a compaction under way, and then reads its snapshot', async () => {
+    const { url, one, other, compaction } = await compactable();
+    const holder = beside(url);
+    await holder.unsafe(`begin; select from causeway.log where name = '${NAME}' for update`);
+    const compacting = one.compact(compaction);
+    await vi.waitFor(async () => expect(await waitingForLock(url)).toBe(1));
+    const rebuilding = other.rebuildViews();
+    await vi.waitFor(async () => expect(await waitingForLock(url)).toBe(2));
+    await holder.unsafe('rollback');
+    expect(await compacting).toBe(true);
+    await rebuilding;
+    const { rebuildTo } = await one.viewState();
+    await passed(one, rebuildTo);
+    expect((await one.tail(rebuildTo, 10)).rows).toEqual([]);
+    expect((await one.tail(0, 10)).rows).toMatchObject([{ snapshot: true }]);
+  });
+
+  it('R2 a compaction that comes after a rebuild began leaves the rows to it', async () => {
+    const { url, one, other, compaction } = await compactable();
+    const holder = beside(url);
+    await holder.unsafe(`begin; update causeway.views set position = '0', build = 2`);
+    const compacting = one.compact(compaction);
+    await vi.waitFor(async () => expect(await waitingForLock(url)).toBe(1));
+    await holder.unsafe('commit');
+    expect(await compacting).toBe(false);
+    expect(await other.loadDocument(NAME)).toHaveLength(2);
+  });
+});
+
+describe('tables of the version before', () => {
+  it('R2 what is there is found in the tail, in states and buckets as if it were written now', async () => {
+    const url = await server.createDatabase();
+    const sql = beside(url);
+    await sql.unsafe('create schema causeway');
+    await sql.unsafe(
+      'create table causeway.migrations (step int primary key, at timestamptz not null default now())',
+    );
+    await sql.unsafe(STEPS[0]!);
+    await sql.unsafe('insert into causeway.migrations (step) values (1)');
+    const names = Array.from({ length: 300 }, (_, n) => `acme/canvas/${'x'.repeat(n % 7)}${n}`);
+    for (const name of names)
+      await sql`insert into causeway.log (zone, name, id, bytes, own)
+        values ('global', ${name}, nextval('causeway.seq'), '\\x0102', true), ('global', ${name}, nextval('causeway.seq'), '', false)`;
+    await sql`insert into causeway.outbox (zone, seq, name, log_id)
+      select zone, nextval('causeway.seq'), name, id from causeway.log where id = 1`;
+    await sql`insert into causeway.cells (zone, scope, key, v, value, own) values ('global', 'acme/member/ada', 'k', '1', '1', true)`;
+    const store = (await open(url)).zone('global');
+    const states = await store.stale(1_000);
+    expect(states).toHaveLength(301);
+    expect(states.at(-1)).toMatchObject({ name: 'acme/member/ada', changes: 1, rows: 0, bytes: 0 });
+    expect(states[0]).toMatchObject({ changes: 1, rows: 2, bytes: 2 });
+    for (const { name } of states)
+      expect(await store.bucket(bucketOf(name), '', 1_000)).toContainEqual({ name });
+    const met: number[] = [];
+    let portions = 0;
+    const { rebuildTo } = await store.viewState();
+    await passed(store, rebuildTo);
+    for (let at = 0; at < rebuildTo; portions++) {
+      const tail = await store.tail(at, 100);
+      met.push(...tail.rows.map(({ id }) => id));
+      at = tail.to;
+    }
+    expect(met).toEqual(Array.from({ length: 600 }, (_, n) => n + 1));
+    expect(portions).toBeGreaterThan(4);
+    expect(await store.outboxSize()).toMatchObject({ rows: 1, bytes: 2 });
+    expect((await store.loadState(names[0]!))!.rows.map(({ held }) => held)).toEqual([true, false]);
+    await store.project({ from: 0, to: rebuildTo, messages: [], gone: [] });
+    const compaction = { name: names[0]!, changes: 1, rows: [1, 2], snapshot: Uint8Array.of(1), digest: 1n };
+    expect(await store.compact(compaction)).toBe(false);
   });
 });
 
@@ -367,4 +578,28 @@ describe('roles', () => {
     },
     20_000,
   );
+
+  it('R9 are freed by Postgres when their holder is paused and its connection stays open', async () => {
+    const url = await server.createDatabase();
+    const cable = await link(url);
+    const [paused, other] = [(await open(cable.url)).zone('global'), (await open(url)).zone('global')];
+    const never = new AbortController().signal;
+    const leading = paused.lead(
+      'receiver',
+      async (signal) => {
+        cable.pause();
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      },
+      never,
+    );
+    let moved = false;
+    await vi.waitFor(
+      async () => {
+        await other.lead('receiver', async () => void (moved = true), never);
+        expect(moved).toBe(true);
+      },
+      { timeout: 15_000, interval: 200 },
+    );
+    await leading;
+  }, 30_000);
 });

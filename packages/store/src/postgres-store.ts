@@ -1,21 +1,38 @@
-import type { Cell } from '@causeway/protocol';
+import type { Cell, Decision, Message } from '@causeway/protocol';
 import {
   Unavailable,
   type ApplyBatch,
+  type Bucket,
+  type Committed,
   type Cursor,
   type MessagePlace,
   type OutboxRow,
+  type Parked,
+  type Projection,
   type Row,
   type SegmentRow,
+  type StateRow,
   type Store,
+  type Tail,
   type Untidy,
+  type ViewState,
 } from '@causeway/replica';
-import { numberArray, textArray } from './array-literal.ts';
+import * as channels from './channels.ts';
 import { commit, ownRows, peerRows } from './commit.ts';
-import type { Connection, Fields } from './connection.ts';
+import * as compaction from './compaction.ts';
+import type { Connection } from './connection.ts';
+import { cursor } from './cursors.ts';
+import * as decisions from './decisions.ts';
+import { identity } from './identity.ts';
 import { Lanes } from './lanes.ts';
+import * as log from './log.ts';
 import * as outbox from './outbox.ts';
+import * as parked from './parked.ts';
+import { adoptIncarnation, incarnation } from './publishing.ts';
 import * as role from './role.ts';
+import * as states from './states.ts';
+import * as tail from './tail.ts';
+import * as views from './views.ts';
 
 /** Makes sessions for one purpose; `settings` are of the session. */
 export type Connect = (purpose: string, settings?: Readonly<Record<string, string>>) => Promise<Connection>;
@@ -26,12 +43,10 @@ const APPLY_LANES = 2;
 /** The plan joins arrays by key; with their lengths unknown a nested loop looks cheap and is not. */
 const COMMIT_SETTINGS = { enable_nestloop: 'off', plan_cache_mode: 'force_generic_plan' };
 
-// Not pg_control_checkpoint(): after a promotion it names the old timeline until the next checkpoint.
-const IDENTITY = `
-  select system_identifier || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) || '/' || id as identity
-  from pg_control_system(), causeway.database`;
-
-/** One zone of one region's Postgres. See openPostgres. */
+/**
+ * One zone of one region's Postgres. See openPostgres. The statements are in the files named after
+ * what they are about; here is which session runs them.
+ */
 export class PostgresStore implements Store {
   readonly lanes = APPEND_LANES;
   readonly #zone: string;
@@ -51,145 +66,165 @@ export class PostgresStore implements Store {
     this.#applies = new Lanes(APPLY_LANES, () => connect('apply', COMMIT_SETTINGS));
   }
 
-  async append(rows: readonly Row[]): Promise<{ outbox: OutboxRow[]; untidy: Untidy[] }> {
-    if (rows.length === 0) return { outbox: [], untidy: [] };
+  async append(rows: readonly Row[]): Promise<Committed> {
+    if (rows.length === 0) return { outbox: [], untidy: [], commit: 0, authored: [] };
     return this.#appends.run((connection) => commit(connection, this.#zone, ownRows(rows)));
   }
 
-  apply({ peer, cursor, rows, own, parked }: ApplyBatch): Promise<{ outbox: OutboxRow[]; untidy: Untidy[] }> {
+  apply({ rows, own, ...receipt }: ApplyBatch): Promise<Committed> {
     return this.#applies.run((connection) =>
-      commit(connection, this.#zone, [...peerRows(rows), ...ownRows(own)], { peer, cursor, parked }),
+      commit(connection, this.#zone, [...peerRows(rows), ...ownRows(own)], receipt),
     );
   }
 
-  async loadDocument(name: string): Promise<Uint8Array[]> {
-    const rows = await this.#query(
-      'select bytes from causeway.log where zone = $1 and name = $2 order by id',
-      name,
-    );
-    return rows.map((row) => new Uint8Array(row['bytes'] as Buffer));
+  loadDocument(name: string): Promise<Uint8Array[]> {
+    return this.#query(log.loadDocument, name);
   }
 
-  async loadCells(scopes: readonly string[]): Promise<Cell[]> {
-    const rows = await this.#query(
-      `select scope, key, v, value from causeway.cells
-       where zone = $1 and scope = any($2::text[]) order by scope, key`,
-      textArray(scopes),
-    );
-    return rows.map((row) => ({
-      scope: row['scope'] as string,
-      key: row['key'] as string,
-      v: row['v'] as string,
-      value: JSON.parse(row['value'] as string) as unknown,
-    }));
+  loadCells(scopes: readonly string[]): Promise<Cell[]> {
+    return this.#query(log.loadCells, scopes);
   }
 
-  async copies(
+  copies(
     messages: readonly MessagePlace[],
   ): Promise<(MessagePlace & { segment: number; deleted: boolean })[]> {
-    const rows = await this.#query(
-      `select channel, id, segment, segment = any(deleted) as deleted
-       from (select distinct channel, id from unnest($2::text[], $3::text[]) as asked (channel, id)) as asked
-       join causeway.copies using (channel, id),
-         lateral (select unnest(segments) as segment union select unnest(deleted)) as places
-       where zone = $1 order by channel collate "C", id collate "C", segment`,
-      textArray(messages.map(({ channel }) => channel)),
-      textArray(messages.map(({ id }) => id)),
-    );
-    return rows.map((row) => ({
-      channel: row['channel'] as string,
-      id: row['id'] as string,
-      segment: row['segment'] as number,
-      deleted: row['deleted'] as boolean,
-    }));
+    return this.#query(channels.copies, messages);
   }
 
-  async segments(channel: string): Promise<SegmentRow[]> {
-    const rows = await this.#query(
-      `select segment, posts, bytes, operations, first, last from causeway.segments
-       where zone = $1 and channel = $2 order by segment`,
-      channel,
-    );
-    return rows.map((row) => ({
-      segment: row['segment'] as number,
-      posts: Number(row['posts']),
-      bytes: Number(row['bytes']),
-      operations: Number(row['operations']),
-      ...(row['first'] === null ? {} : { first: row['first'] as string }),
-      ...(row['last'] === null ? {} : { last: row['last'] as string }),
-    }));
+  segments(channel: string): Promise<SegmentRow[]> {
+    return this.#query(channels.segments, channel);
   }
 
-  async cursor(peer: string): Promise<Cursor | undefined> {
-    const [row] = await this.#query(
-      'select incarnation, sequence, message_id from causeway.cursors where zone = $1 and peer = $2',
-      peer,
-    );
-    if (row === undefined) return undefined;
-    return {
-      incarnation: row['incarnation'] as string,
-      sequence: Number(row['sequence']),
-      messageId: row['message_id'] as string,
-    };
+  cursor(peer: string): Promise<Cursor | undefined> {
+    return this.#query(cursor, peer);
   }
 
-  async parkedNames(): Promise<string[]> {
-    const rows = await this.#query(
-      'select distinct name from causeway.parked where zone = $1 and version > 0 order by name',
-    );
-    return rows.map((row) => row['name'] as string);
+  parkedNames(): Promise<string[]> {
+    return this.#query(parked.parkedNames);
+  }
+
+  parked(version: number, limit: number): Promise<Parked[]> {
+    return this.#query(parked.parked, version, limit);
+  }
+
+  horizon(): Promise<number> {
+    return this.#queries.run(tail.horizon);
+  }
+
+  tail(after: number, limit: number): Promise<Tail> {
+    return this.#query(tail.tail, after, limit);
+  }
+
+  loadRows(
+    rows: readonly { name: string; id: number }[],
+  ): Promise<{ id: number; entry: Row['entry'] & { kind: 'update' } }[]> {
+    return this.#query(log.loadRows, rows);
+  }
+
+  lastCommit(names: readonly string[]): Promise<number> {
+    return this.#query(states.lastCommit, names);
+  }
+
+  stale(limit: number): Promise<StateRow[]> {
+    return this.#query(states.stale, limit);
+  }
+
+  loadState(
+    name: string,
+  ): Promise<{ changes: number; rows: { id: number; bytes: Uint8Array; held: boolean }[] } | undefined> {
+    return this.#query(compaction.loadState, name);
+  }
+
+  async setDigests(digests: readonly { name: string; changes: number; digest: bigint }[]): Promise<void> {
+    if (digests.length > 0) await this.#query(states.setDigests, digests);
+  }
+
+  compact(wanted: Parameters<Store['compact']>[0]): Promise<boolean> {
+    return this.#query(compaction.compact, wanted);
+  }
+
+  buckets(): Promise<Bucket[]> {
+    return this.#query(states.buckets);
+  }
+
+  bucket(bucket: number, after: string, limit: number): Promise<{ name: string; digest?: bigint }[]> {
+    return this.#query(states.bucket, bucket, after, limit);
+  }
+
+  viewState(): Promise<ViewState> {
+    return this.#query(views.viewState);
+  }
+
+  project(projection: Projection): Promise<boolean> {
+    return this.#query(views.project, projection);
+  }
+
+  rebuildViews(): Promise<void> {
+    return this.#query(views.rebuildViews);
+  }
+
+  viewMessages(
+    channel: string,
+    before: { t: string; id: string } | undefined,
+    limit: number,
+  ): Promise<Message[]> {
+    return this.#query(views.viewMessages, channel, before, limit);
   }
 
   unpublished(options: { olderThanMs: number; limit: number }): Promise<OutboxRow[]> {
-    return this.#queries.run((connection) => outbox.unpublished(connection, this.#zone, options));
+    return this.#query(outbox.unpublished, options);
   }
 
-  published(seqs: readonly number[]): Promise<void> {
-    return this.#queries.run((connection) => outbox.published(connection, this.#zone, seqs));
+  published(seqs: readonly number[], stream: { incarnation: string; sequence: number }): Promise<void> {
+    return this.#query(outbox.published, seqs, stream);
   }
 
-  adoptIncarnation(incarnation: string): Promise<boolean> {
-    return this.#queries.run((connection) => outbox.adoptIncarnation(connection, this.#zone, incarnation));
+  outboxSize(): Promise<{ rows: number; bytes: number; oldestMs: number }> {
+    return this.#query(outbox.outboxSize);
   }
 
-  async untidy(limit: number): Promise<Untidy[]> {
-    const rows = await this.#query(
-      'select channel, id, mark from causeway.untidy where zone = $1 order by mark limit $2::bigint',
-      String(limit),
-    );
-    return rows.map((row) => ({
-      channel: row['channel'] as string,
-      id: row['id'] as string,
-      mark: Number(row['mark']),
-    }));
+  trimOutbox(keep: number): Promise<number> {
+    return this.#query(outbox.trimOutbox, keep);
+  }
+
+  incarnation(): Promise<{ incarnation: string; sequence: number } | undefined> {
+    return this.#query(incarnation);
+  }
+
+  adoptIncarnation(stream: {
+    stream: string;
+    lastSequence: number;
+    given: number;
+  }): Promise<{ incarnation: string; isNew: boolean }> {
+    return this.#query(adoptIncarnation, stream);
+  }
+
+  generations(): Promise<Cell[]> {
+    return this.#query(decisions.generations);
+  }
+
+  decide(proposal: Decision): Promise<Decision> {
+    return this.#query(decisions.decide, proposal);
+  }
+
+  decision(document: string, generation: number): Promise<Decision | undefined> {
+    return this.#query(decisions.decision, document, generation);
+  }
+
+  untidy(limit: number): Promise<Untidy[]> {
+    return this.#query(channels.untidy, limit);
   }
 
   async tidied(rows: readonly Untidy[]): Promise<void> {
-    if (rows.length === 0) return;
-    // Locked in key order, as commits do, and looked at again after the lock.
-    await this.#query(
-      `delete from causeway.untidy where zone = $1 and (channel, id) in (
-         select channel, id from causeway.untidy
-         join unnest($2::text[], $3::text[], $4::bigint[]) as seen(channel, id, mark) using (channel, id, mark)
-         where zone = $1 order by channel, id for update of untidy)
-       and mark = any($4::bigint[])`,
-      textArray(rows.map(({ channel }) => channel)),
-      textArray(rows.map(({ id }) => id)),
-      numberArray(rows.map(({ mark }) => mark)),
-    );
+    if (rows.length > 0) await this.#query(channels.tidied, rows);
   }
 
-  /**
-   * System identifier, timeline and the id that the first migration drew: a cluster copied from a
-   * template has its sibling's system identifier, and a database can be dropped and made anew.
-   */
-  async identity(): Promise<string> {
-    const [row] = await this.#queries.run((connection) => connection.query(IDENTITY));
-    return row!['identity'] as string;
+  identity(): Promise<string> {
+    return this.#queries.run(identity);
   }
 
   async lead(name: string, work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
-    const connection = await this.#connect(`lead ${name}`);
+    const connection = await this.#connect(`lead ${name}`, role.SETTINGS);
     this.#leading.add(connection);
     try {
       if (this.#closed) throw new Unavailable('the store is closed');
@@ -208,7 +243,10 @@ export class PostgresStore implements Store {
     for (const connection of this.#leading) connection.destroy();
   }
 
-  #query(text: string, ...parameters: string[]): Promise<readonly Fields[]> {
-    return this.#queries.run((connection) => connection.query(text, [this.#zone, ...parameters]));
+  #query<P extends unknown[], T>(
+    statement: (connection: Connection, zone: string, ...parameters: P) => Promise<T>,
+    ...parameters: P
+  ): Promise<T> {
+    return this.#queries.run((connection) => statement(connection, this.#zone, ...parameters));
   }
 }

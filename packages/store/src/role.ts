@@ -7,6 +7,12 @@ import type { Connection } from './connection.ts';
 const CHECK = { everyMs: 2_000, patienceMs: 3_000 } as const;
 
 /**
+ * Of the session that holds a role. Postgres ends it, and so frees the role, when the holder has
+ * not asked for three rounds: a process that is paused (SIGSTOP) keeps its sockets open.
+ */
+export const SETTINGS = { idle_session_timeout: '6s' } as const;
+
+/**
  * Runs `work` while this session holds the advisory lock of `role`; its signal fires when the
  * session ends, at the latest 5 s after Postgres stops answering. Ends the session in any case.
  */

@@ -2,12 +2,14 @@ import {
   basePortOf,
   chooseRegions,
   homeOf,
+  MAX_SERVERS,
   startWorld,
   type World,
   type WorldOptions,
 } from '@causeway/local';
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { say, type Context } from '../context.ts';
+import { count } from '../counts.ts';
 import { delay } from '../durations.ts';
 import { Failure } from '../failure.ts';
 import { paintFor } from '../paint.ts';
@@ -17,7 +19,7 @@ import { onSignals } from '../signals.ts';
 import { silentBroker } from '../silent-broker.ts';
 import { welcome } from '../welcome.ts';
 
-type Options = { regions?: string[]; delay?: number };
+type Options = { regions?: string[]; servers: number; delay?: number };
 
 const KILLED = 130;
 
@@ -28,6 +30,12 @@ export function addUp(program: Command, context: Context): void {
     .option('--regions <a,b>', 'a smaller world: us-east, eu-west, eu-central, ap-south', (text) =>
       text.split(',').map((name) => name.trim()),
     )
+    .option(
+      '--servers <count>',
+      `server processes of each region, 1 to ${MAX_SERVERS}; clients may use any of them`,
+      servers,
+      1,
+    )
     .option('--delay <time>', 'one-way delay of all links, e.g. 40ms, instead of those of a map', delay)
     .addHelpText(
       'after',
@@ -35,6 +43,7 @@ export function addUp(program: Command, context: Context): void {
 Examples:
   npm start
   npm start -- --regions us-east,eu-west
+  npm start -- --servers 2
 Environment:
   CAUSEWAY_HOME       where the state lives (.causeway)
   CAUSEWAY_BASE_PORT  the page's port; regions follow, everything else is above +10 (4100)
@@ -45,7 +54,7 @@ Environment:
     .action((options: Options) => up(context, options));
 }
 
-async function up(context: Context, { regions: asked, delay: all }: Options): Promise<void> {
+async function up(context: Context, { regions: asked, servers, delay: all }: Options): Promise<void> {
   const regions = chooseRegions(asked);
   const ended = new AbortController();
   const end = (): void => ended.abort(new Failure('Stopped before the world was up.'));
@@ -60,6 +69,7 @@ async function up(context: Context, { regions: asked, delay: all }: Options): Pr
       home: homeOf(context.env),
       basePort: basePortOf(context.env),
       regions,
+      servers,
       ...(all === undefined ? {} : { delays: () => all }),
       page: true,
       env: context.env,
@@ -94,6 +104,12 @@ async function start(context: Context, regions: readonly string[], options: Worl
     await progress.failed();
     throw error;
   }
+}
+
+function servers(text: string): number {
+  const number = count(text);
+  if (number <= MAX_SERVERS) return number;
+  throw new InvalidArgumentError(`A region has ${MAX_SERVERS} servers at most.`);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

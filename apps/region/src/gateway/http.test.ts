@@ -1,4 +1,11 @@
-import { LIMITS, commandId, type ErrorCode, type Problem } from '@causeway/protocol';
+import {
+  CausewayError,
+  LIMITS,
+  commandId,
+  encodeToken,
+  type ErrorCode,
+  type Problem,
+} from '@causeway/protocol';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { regionInMemory, type RegionInMemory } from '../region-in-memory.ts';
@@ -15,6 +22,8 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   vi.useRealTimers();
+  vi.restoreAllMocks();
+  region.stop.abort();
   await http.close();
 });
 
@@ -48,7 +57,8 @@ function expectProblem({ status, type, body }: Sent, code: ErrorCode, expected: 
   expect(body.requestId).toMatch(/^[\w-]{16}$/);
 }
 
-const MESSAGES = '/v1/workspaces/acme/channels/general/messages';
+const CHANNEL = '/v1/workspaces/acme/channels/general';
+const MESSAGES = `${CHANNEL}/messages`;
 const post = async (body = 'hello'): Promise<string> =>
   (await send('POST', MESSAGES, { body })).body['id'] as string;
 
@@ -64,6 +74,55 @@ describe('the REST door', () => {
       expect(page.body['items']).toMatchObject([{ id, body: 'by slug', author: 'ada' }]);
     }
     expect((await send('GET', '/v1/workspaces/acme')).body).toMatchObject({ id: 'acme-id', member: 'ada' });
+  });
+
+  it('R9 reads after a write show it, when they carry its token', async () => {
+    const first = await send('POST', MESSAGES, { body: 'first' });
+    const page = await send('GET', `${MESSAGES}?after=${first.body['readToken']}`);
+    expect(page.body['items']).toMatchObject([{ id: first.body['id'] }]);
+    const topic = await send('PUT', `${CHANNEL}/topic`, { topic: 'plans' });
+    const channel = await send('GET', `${CHANNEL}?after=${topic.body['readToken']}`);
+    expect(channel.body).toMatchObject({ topic: { text: 'plans' } });
+    const canvas = await send('POST', '/v1/workspaces/acme/canvases', { title: 'Plan' });
+    const canvases = await send('GET', `/v1/workspaces/acme/canvases?after=${canvas.body['readToken']}`);
+    expect(canvases.body['items']).toMatchObject([{ id: canvas.body['id'] }]);
+  });
+
+  it('R9 says that a write is not here yet, and what to do', async () => {
+    const never = (document: string): string => encodeToken([{ document, client: 1, clock: 1 }]);
+    vi.useFakeTimers({ toFake: ['Date'] });
+    vi.spyOn(region.replica, 'waitFor').mockResolvedValue(false);
+    const answer = await send('GET', `/v1/workspaces/acme/canvases?after=${never('acme-id/canvas/none')}`);
+    expectProblem(answer, 'not-here-yet', 409);
+    expect(answer.headers).toMatchObject({ 'retry-after': '1' });
+    expect(answer.body).toMatchObject({ next: 'retry', detail: expect.stringContaining('try again') });
+  });
+
+  it.each([
+    ['of no token', 'nonsense'],
+    ['of another workspace', encodeToken([{ document: 'other/canvas/x', client: 1, clock: 1 }])],
+    ['of another member', encodeToken([{ scope: 'acme-id/member/bob', key: 'read|x', v: '1' }])],
+  ])('R12 refuses `after` %s at every read', async (_, after) => {
+    for (const path of [MESSAGES, CHANNEL, '/v1/workspaces/acme/canvases'])
+      expectProblem(await send('GET', `${path}?after=${after}`), 'invalid-request', 400);
+  });
+
+  it('passes the level of a write on, and refuses another one', async () => {
+    const execute = vi.spyOn(region.replica, 'execute');
+    await send('POST', MESSAGES, { body: 'default' });
+    await send('POST', `${MESSAGES}?level=region`, { body: 'said' });
+    expect(execute.mock.calls.map(([, asked]) => asked)).toEqual([{ level: 'region' }, { level: 'region' }]);
+    execute.mockRejectedValueOnce(new CausewayError('not-replicated', 'nobody', { retryAfter: 1 }));
+    expectProblem(await send('POST', `${MESSAGES}?level=zone`, { body: 'far' }), 'not-replicated', 503);
+    expect(execute.mock.calls.at(-1)![1]).toEqual({ level: 'zone' });
+    expectProblem(await send('POST', `${MESSAGES}?level=world`, { body: 'no' }), 'invalid-request', 400);
+    for (const [method, path] of [
+      ['PUT', `${CHANNEL}/topic`],
+      ['PUT', `${CHANNEL}/read`],
+      ['POST', '/v1/workspaces/acme/canvases'],
+      ['DELETE', `${MESSAGES}/${'A'.repeat(22)}`],
+    ] as const)
+      expectProblem(await send(method, `${path}?level=world`, {}), 'invalid-request', 400);
   });
 
   it('R4 a request repeated with its nonce is the same message', async () => {

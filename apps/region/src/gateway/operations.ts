@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { PeerState } from '@causeway/replica';
+import type { Pipe, Replica } from '@causeway/replica';
 import type { Config } from '../config/read.ts';
 import type { Metrics } from '../metrics.ts';
 
@@ -13,8 +13,10 @@ export type Readiness = {
     zone: string;
     nats: 'up' | 'down';
     /** Rows that wait for the database and for the broker. */
-    waiting: { appends: number; publishes: number };
-    peers: PeerState[];
+    waiting: Replica['waiting'];
+    peers: Pipe[];
+    /** Documents that differ from a peer's as they are; see Replica.diverged. */
+    diverged: number;
   }[];
 };
 

@@ -1,4 +1,10 @@
-import { requestSubject, streamOfZone, updateSubjects } from '@causeway/protocol';
+import {
+  partSubject,
+  presenceSubjects,
+  requestSubject,
+  streamOfZone,
+  updateSubjects,
+} from '@causeway/protocol';
 
 export type NatsPeer = { region: string; password: string };
 
@@ -66,7 +72,10 @@ function account(region: string, { zone, app, peers }: NatsZone): string {
   }`;
 }
 
-/** All that a peer may do here: keep its one consumer of our updates, read it, say hello. */
+/**
+ * All that a peer may do here: keep its one consumer of our updates, read it, say hello, report
+ * what it has stored, ask and hear presence. What our processes say to each other it never hears.
+ */
 function peerEntry(region: string, zone: string, peer: NatsPeer): string {
   const consumer = `${streamOfZone(zone)}.peer_${peer.region}`;
   const publish = [
@@ -75,8 +84,11 @@ function peerEntry(region: string, zone: string, peer: NatsPeer): string {
     `$JS.API.CONSUMER.INFO.${consumer}`,
     `$JS.API.CONSUMER.MSG.NEXT.${consumer}`,
     requestSubject(region, 'hello'),
+    requestSubject(region, 'stored'),
+    requestSubject(region, 'ask'),
+    `${partSubject(region, peer.region)}.*`,
   ];
-  const subscribe = [`_INBOX_${peer.region}.>`];
+  const subscribe = [`_INBOX_${peer.region}.>`, presenceSubjects(region)];
   return `{ user: ${quoted(peerUser(zone, peer.region))}, password: ${quoted(peer.password)}, permissions: {
         publish: { allow: ${JSON.stringify(publish)} }
         subscribe: { allow: ${JSON.stringify(subscribe)} }

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { signalTo, treeOf } from '../process-tree.ts';
 
 const PATIENCE_MS = 10_000;
 
@@ -14,6 +15,8 @@ export async function endPredecessor(dataFolder: string): Promise<void> {
   const pid = runningIn(dataFolder);
   if (pid !== undefined) {
     process.kill(pid, 'SIGINT');
+    // It heeds nothing while it is paused.
+    for (const { pid: each } of treeOf(pid)) signalTo(each, 'SIGCONT');
     const until = Date.now() + PATIENCE_MS;
     while (runsIn(pid, dataFolder)) {
       if (Date.now() > until) throw new Error(`Postgres ${pid} in ${dataFolder} does not end`);
@@ -24,7 +27,7 @@ export async function endPredecessor(dataFolder: string): Promise<void> {
 }
 
 /** The process number that the data folder's lock file names. */
-export function postmasterPid(dataFolder: string): number | undefined {
+function postmasterPid(dataFolder: string): number | undefined {
   const file = join(dataFolder, 'postmaster.pid');
   if (!existsSync(file)) return undefined;
   const pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
@@ -48,18 +51,5 @@ function runsIn(pid: number, dataFolder: string): boolean {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(dataFolder);
   } catch {
     return false;
-  }
-}
-
-/** Processes that `pid` started itself; empty where /proc does not tell. */
-export function childrenOf(pid: number): number[] {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-      .trim()
-      .split(' ')
-      .filter(Boolean)
-      .map(Number);
-  } catch {
-    return [];
   }
 }

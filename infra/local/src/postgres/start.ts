@@ -8,7 +8,7 @@ import { WorldError } from '../error.ts';
 import { postgresUser } from './account.ts';
 import { postgresBinaries } from './binaries.ts';
 import { SUPERUSER, postgresDataFolder, prepareDataFolder } from './data-folder.ts';
-import { childrenOf, endPredecessor, postmasterPid } from './predecessor.ts';
+import { endPredecessor } from './predecessor.ts';
 import { noteOrigin, removeStrays } from './strays.ts';
 
 export type PostgresOptions = {
@@ -37,7 +37,8 @@ export type RunningPostgres = {
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
-  max_connections: '60',
+  // Up to four servers in two zones each.
+  max_connections: '160',
   shared_buffers: '32MB',
   max_wal_size: '512MB',
   max_parallel_workers_per_gather: '0',
@@ -111,20 +112,10 @@ async function answers(url: string, cluster: string, child: Child, until: number
   return false;
 }
 
-function handle(url: string, dataFolder: string, child: Child): RunningPostgres {
-  const kill = async (): Promise<void> => {
-    // Under a keeper the server is not our child but the keeper's.
-    const pid = postmasterPid(dataFolder) ?? child.pid;
-    for (const victim of [pid, ...childrenOf(pid)]) killHard(victim);
-    await child.kill();
-  };
-  return { url, dataFolder, child, stop: () => child.stop('SIGINT'), kill };
-}
-
-function killHard(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It ended by itself.
-  }
-}
+const handle = (url: string, dataFolder: string, child: Child): RunningPostgres => ({
+  url,
+  dataFolder,
+  child,
+  stop: () => child.stop('SIGINT'),
+  kill: () => child.kill(),
+});

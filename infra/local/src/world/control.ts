@@ -1,27 +1,36 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import fastifyStatic from '@fastify/static';
 import fastify, { type FastifyInstance } from 'fastify';
-import { MAX_DELAY_MS, NoSuchLink, type CutOptions, type Links } from '../links/index.ts';
+import { MAX_DELAY_MS, NoSuchLink, type CutOptions } from '../links/index.ts';
 import { WorldError } from '../error.ts';
 import { placeholderPage } from './placeholder.ts';
-import type { WorldStatus } from './status.ts';
+import type { PartName } from './status.ts';
 import { DEFAULT_TTL_SECONDS } from './token.ts';
+import type { World } from './world.ts';
 
 /** What the control API can do to a world. */
-export type Controlled = {
-  readonly links: Links;
-  status(): Promise<WorldStatus>;
-  token(member: string, options: { workspace?: string; region?: string; ttl?: number }): Promise<string>;
-  /** Somebody wants the world to end. */
-  down(): void;
-};
+export type Controlled = Pick<
+  World,
+  'links' | 'status' | 'token' | 'kill' | 'restart' | 'pause' | 'resume' | 'wipe' | 'rebuild'
+>;
 
 /** The body of `POST /world/links`. */
 export type LinksRequest =
   | ({ action: 'cut'; a: string; b: string } & CutOptions)
   | { action: 'slow'; a: string; b: string; delayMs: number }
   | { action: 'heal'; a?: string; b?: string };
+
+/** The body of `POST /world/parts`; without a part, all of the region are meant. */
+export type PartsRequest = {
+  action: 'kill' | 'restart' | 'pause' | 'resume';
+  region: string;
+  part?: PartName;
+};
+
+/** One line of the answer to `POST /world/rebuild`; the last one is `done` or `error`. */
+export type RebuildLine = { line: string } | { done: true } | { error: string };
 
 // Whoever looks a name up says what is wrong with it in better words than a schema.
 const name = { type: 'string' };
@@ -49,6 +58,18 @@ const linksBody = {
     action('heal', [], twoRegions),
   ],
 };
+const partsBody = {
+  type: 'object',
+  required: ['action', 'region'],
+  additionalProperties: false,
+  properties: { action: { enum: ['kill', 'restart', 'pause', 'resume'] }, region: name, part: name },
+};
+const regionBody = {
+  type: 'object',
+  required: ['region'],
+  additionalProperties: false,
+  properties: { region: name },
+};
 const tokenQuery = {
   type: 'object',
   required: ['member'],
@@ -63,7 +84,8 @@ type TokenQuery = { member: string; workspace?: string; region?: string; ttl?: n
  * requests under another host name, or from a page of another origin, are refused.
  */
 export async function startControl(
-  world: Controlled,
+  /** `down`: somebody wants the world to end. */
+  { world, down }: { world: Controlled; down(): void },
   { port, pageFolder }: { port: number; pageFolder: string },
 ): Promise<{ close(): Promise<void> }> {
   const app = fastify({
@@ -79,6 +101,11 @@ export async function startControl(
     await reply.code(statusOf(error)).send({ error: error.message });
   });
   steer(app, world);
+  steerParts(app, world);
+  app.post('/world/down', async (_request, reply) => {
+    reply.raw.once('close', down);
+    await reply.code(202).send({ down: true });
+  });
   await servePage(app, pageFolder, world);
   await app.listen({ host: '127.0.0.1', port });
   return { close: () => app.close() };
@@ -116,11 +143,48 @@ function steer(app: FastifyInstance, world: Controlled): void {
         .send({ token, member, expiresInSeconds: options.ttl ?? DEFAULT_TTL_SECONDS });
     },
   );
+}
 
-  app.post('/world/down', async (_request, reply) => {
-    reply.raw.once('close', () => world.down());
-    await reply.code(202).send({ down: true });
+function steerParts(app: FastifyInstance, world: Controlled): void {
+  app.post<{ Body: PartsRequest }>('/world/parts', { schema: { body: partsBody } }, async ({ body }) => {
+    await world[body.action](body.region, body.part);
+    return { done: true };
   });
+
+  app.post<{ Body: { region: string } }>(
+    '/world/wipe',
+    { schema: { body: regionBody } },
+    async ({ body }) => {
+      await world.wipe(body.region);
+      return { done: true };
+    },
+  );
+
+  app.post<{ Body: { region: string } }>(
+    '/world/rebuild',
+    { schema: { body: regionBody } },
+    async ({ body }, reply) => {
+      const nobodyListens = new AbortController();
+      reply.raw.once('close', () => nobodyListens.abort(new WorldError('Nobody waits for it any more.')));
+      const answer = new PassThrough();
+      const say = (line: RebuildLine): void => void answer.write(`${JSON.stringify(line)}\n`);
+      const begun = Promise.withResolvers<void>();
+      const hear = (line: string): void => {
+        begun.resolve();
+        say({ line });
+      };
+      const rebuilding = world.rebuild(body.region, hear, nobodyListens.signal);
+      // What goes wrong before the first word is answered as everywhere.
+      await Promise.race([begun.promise, rebuilding]);
+      void rebuilding
+        .then(
+          () => say({ done: true }),
+          (error: Error) => say({ error: error.message }),
+        )
+        .finally(() => answer.end());
+      return reply.type('application/x-ndjson').send(answer);
+    },
+  );
 }
 
 /** The built page, whatever path of it is asked for; without one, a page that says what there is. */

@@ -1,7 +1,8 @@
 import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { WorldError } from '../error.ts';
-import { portsFrom, REGIONS, type Ports } from './layout.ts';
+import { MAX_SERVERS, portsFrom, REGIONS, type Ports } from './layout.ts';
+import { SERVERS } from './status.ts';
 
 const RETRY_MS = 100;
 
@@ -11,11 +12,11 @@ const RETRY_MS = 100;
  */
 export async function requireFreePorts(
   ports: Ports,
-  regions: readonly string[],
+  { regions, servers }: { regions: readonly string[]; servers: number },
   patienceMs: number,
 ): Promise<void> {
   const deadline = performance.now() + patienceMs;
-  const wanted = whatListens(ports, regions);
+  const wanted = whatListens(ports, regions, servers);
   for (;;) {
     const taken = await firstTaken(wanted);
     if (taken === undefined) return;
@@ -30,11 +31,14 @@ export async function requireFreePorts(
 
 type Listener = { port: number; what: string };
 
-function whatListens(ports: Ports, regions: readonly string[]): Listener[] {
+function whatListens(ports: Ports, regions: readonly string[], servers: number): Listener[] {
   return [
     { port: ports.web, what: 'the web page' },
     ...regions.flatMap((region) => [
-      { port: ports.region(region), what: `region ${region}` },
+      ...Array.from({ length: servers }, (_, nth) => ({
+        port: ports.server(region, nth),
+        what: nth === 0 ? `region ${region}` : `region ${region}, ${SERVERS[nth]}`,
+      })),
       { port: ports.postgres(region), what: `Postgres of ${region}` },
       { port: ports.nats(region), what: `NATS of ${region}` },
       ...regions
@@ -61,6 +65,6 @@ function isFree(port: number): Promise<boolean> {
 export async function findBasePort(): Promise<number> {
   for (;;) {
     const base = 10_000 + 100 * Math.floor(Math.random() * 220);
-    if ((await firstTaken(whatListens(portsFrom(base), REGIONS))) === undefined) return base;
+    if ((await firstTaken(whatListens(portsFrom(base), REGIONS, MAX_SERVERS))) === undefined) return base;
   }
 }

@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest';
-import { basePortOf, chooseRegions, portsFrom, REGIONS, regionsOf, zonesOf } from './layout.ts';
+import {
+  basePortOf,
+  chooseRegions,
+  chooseServers,
+  MAX_SERVERS,
+  portsFrom,
+  REGIONS,
+  regionsOf,
+  zonesOf,
+} from './layout.ts';
 
 test('regions have the ports that people know, and all others are above +10', () => {
   const ports = portsFrom(4100);
@@ -8,9 +17,11 @@ test('regions have the ports that people know, and all others are above +10', ()
     ports.postgres(region),
     ports.nats(region),
     ...REGIONS.filter((peer) => peer !== region).map((peer) => ports.link(region, peer)),
+    ...Array.from({ length: MAX_SERVERS - 1 }, (_, nth) => ports.server(region, nth + 1)),
   ]);
-  expect(new Set(others).size).toBe(4 + 4 + 12);
+  expect(new Set(others).size).toBe(4 + 4 + 12 + 4 * 3);
   expect(Math.min(...others)).toBeGreaterThan(4110);
+  expect(Math.max(...others)).toBeLessThan(4200);
 });
 
 test('a smaller world keeps the order, and says which regions there are', () => {
@@ -20,6 +31,11 @@ test('a smaller world keeps the order, and says which regions there are', () => 
     'no region "mars". Choose from: us-east, eu-west, eu-central, ap-south',
   );
   expect(() => chooseRegions([])).toThrow('needs a region');
+});
+
+test('a region has a server unless told, and four at most', () => {
+  expect([chooseServers(), chooseServers(4), chooseServers(false)]).toEqual([1, 4, 0]);
+  for (const wrong of [0, 5, 1.5, Number.NaN]) expect(() => chooseServers(wrong)).toThrow('from 1 to 4');
 });
 
 test('a zone is where its regions are', () => {

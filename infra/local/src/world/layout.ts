@@ -28,11 +28,23 @@ export function chooseRegions(asked: readonly string[] = REGIONS): string[] {
   return REGIONS.filter((region) => asked.includes(region));
 }
 
+/** How many server processes a region can have. */
+export const MAX_SERVERS = 4;
+
+/** The number of servers per region that was asked for; 0 for none. */
+export function chooseServers(asked: number | false = 1): number {
+  if (asked === false) return 0;
+  if (Number.isInteger(asked) && asked >= 1 && asked <= MAX_SERVERS) return asked;
+  throw new WorldError(`A region has from 1 to ${MAX_SERVERS} servers, not ${asked}.`);
+}
+
 export type Ports = {
   /** The web page and the control API. */
   web: number;
-  /** HTTP and WebSocket of a region. */
+  /** HTTP and WebSocket of a region: its first server. */
   region(region: string): number;
+  /** The same of its `nth` server; the first one is 0. */
+  server(region: string, nth: number): number;
   postgres(region: string): number;
   nats(region: string): number;
   /** Where `reader` reaches the broker of `peer`. */
@@ -46,6 +58,7 @@ export function portsFrom(base: number): Ports {
   return {
     web: base,
     region: (region) => base + 1 + index(region),
+    server: (region, nth) => base + (nth === 0 ? 1 : 80 + REGIONS.length * (nth - 1)) + index(region),
     postgres: (region) => base + 11 + index(region),
     nats: (region) => base + 21 + index(region),
     link: (reader, peer) => base + 40 + 10 * index(reader) + index(peer),
@@ -53,7 +66,7 @@ export function portsFrom(base: number): Ports {
 }
 
 /** The highest offset that `portsFrom` gives. */
-const LAST_OFFSET = 73;
+const LAST_OFFSET = 91;
 
 /** `CAUSEWAY_BASE_PORT`, or 4100. */
 export function basePortOf(env: Readonly<Record<string, string | undefined>>): number {

@@ -10,15 +10,31 @@ const secrets = {
   signingKey: () => ({}),
   publicKey: (region: string) => ({ kty: 'OKP', crv: 'Ed25519', x: region }),
 };
-const manifest = (region: string, running: readonly string[] = REGIONS): ReturnType<typeof manifestOf> =>
-  manifestOf(region, {
-    running,
-    ports,
-    postgresUrl: 'postgres://127.0.0.1/',
-    broker: (zone, reader, of) => brokerCredentials(zone, reader, of, { ports, secrets }),
-    publicKey: secrets.publicKey,
-    workspaces: demoWorkspaces(running),
-  });
+const manifest = (
+  region: string,
+  running: readonly string[] = REGIONS,
+  nth = 0,
+): ReturnType<typeof manifestOf> =>
+  manifestOf(
+    region,
+    {
+      running,
+      ports,
+      postgresUrl: 'postgres://127.0.0.1/',
+      broker: (zone, reader, of) => brokerCredentials(zone, reader, of, { ports, secrets }),
+      publicKey: secrets.publicKey,
+      workspaces: demoWorkspaces(running),
+    },
+    nth,
+  );
+
+test('servers of a region differ in where they listen, and in nothing else', () => {
+  const [first, second] = [manifest('eu-west'), manifest('eu-west', REGIONS, 1)];
+  const { listen, url, ...rest } = second;
+  expect([listen.port, url]).toEqual([4181, 'http://127.0.0.1:4181']);
+  expect(first).toMatchObject(rest);
+  expect(first.regions[1]!.url).toBe(first.url);
+});
 
 test('a region reads its peers over the links, and its own broker directly', () => {
   const [global, eu] = manifest('eu-west').zones;

@@ -17,10 +17,13 @@ export type ManifestSources = {
 
 export const urlOf = (port: number): string => `http://127.0.0.1:${port}`;
 
-/** Everything that this region needs to know, as its server reads it. */
-export function manifestOf(region: string, from: ManifestSources): Manifest {
+/**
+ * Everything that this region needs to know, as its `nth` server reads it. Servers of one region
+ * differ in where they listen; to everybody else the region is its first one.
+ */
+export function manifestOf(region: string, from: ManifestSources, nth = 0): Manifest {
   const { running, ports } = from;
-  const port = ports.region(region);
+  const port = ports.server(region, nth);
   const manifest: Manifest = {
     region,
     listen: { host: '127.0.0.1', port },

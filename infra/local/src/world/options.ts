@@ -12,8 +12,8 @@ export type WorldOptions = {
   regions?: readonly string[];
   /** One-way delays in milliseconds; by default about those of the real world. */
   delays?: Delays;
-  /** `false`: Postgres, NATS and links only. */
-  servers?: boolean;
+  /** Server processes of each region, 1 to 4; 1 by default. `false`: Postgres, NATS and links only. */
+  servers?: number | false;
   /** What to run instead of apps/region. */
   serverEntry?: string;
   /** Start again what ends by itself; `true` by default. What `kill` killed stays dead in any case. */

@@ -15,6 +15,11 @@ class Fake implements Process {
   async kill(): Promise<void> {
     this.end('killed');
   }
+  paused = false;
+  async pause(): Promise<() => void> {
+    this.paused = true;
+    return () => (this.paused = false);
+  }
   end(how: string): void {
     this.ended ??= how;
     this.#exit.resolve();
@@ -91,6 +96,41 @@ test('leaves dead what was killed, and what nobody watches', async () => {
   expect([killed.state, unwatched.state, Fake.started.length]).toEqual(['dead', 'dead', 2]);
   await killed.restart();
   expect(killed.state).toBe('ready');
+});
+
+test('pauses and goes on, and nothing that does not run', async () => {
+  const it = part();
+  await expect(it.pause()).rejects.toThrow('nothing to pause: it is stopped');
+  await it.start();
+  await expect(it.resume()).rejects.toThrow('nothing to resume: it is ready');
+  await it.pause();
+  await it.pause();
+  expect([it.state, Fake.started[0]!.paused]).toEqual(['paused', true]);
+  await it.resume();
+  expect([it.state, Fake.started[0]!.paused, Fake.started.length]).toEqual(['ready', false, 1]);
+});
+
+test.each(['stop', 'kill', 'restart'] as const)('what is paused can be ended by %s', async (end) => {
+  const it = part();
+  await it.start();
+  await it.pause();
+  const [paused] = Fake.started;
+  const awakeAtTheEnd: boolean[] = [];
+  vi.spyOn(paused!, 'end').mockImplementation(() => void awakeAtTheEnd.push(!paused!.paused));
+  await it[end]();
+  expect(paused!.paused).toBe(false);
+  // SIGKILL reaches also who is paused.
+  if (end !== 'kill') expect(awakeAtTheEnd).toEqual([true]);
+  expect(it.state).toBe({ stop: 'stopped', kill: 'dead', restart: 'ready' }[end]);
+});
+
+test('what ends by itself while it is paused is started again', async () => {
+  const it = part();
+  await it.start();
+  await it.pause();
+  Fake.started[0]!.end('by itself');
+  await vi.advanceTimersByTimeAsync(250);
+  expect([it.state, Fake.started.length]).toEqual(['ready', 2]);
 });
 
 test('calls off a start when it is to stop', async () => {

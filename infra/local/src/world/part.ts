@@ -1,12 +1,16 @@
+import { WorldError } from '../error.ts';
+
 /** A process of a region, once it is ready. */
 export type Process = {
   readonly pid: number;
   readonly exited: Promise<unknown>;
   stop(): Promise<void>;
   kill(): Promise<void>;
+  /** Stops it where it is, with all that it started; resolves with how to let it go on. */
+  pause(): Promise<() => void>;
 };
 
-export type PartState = 'stopped' | 'starting' | 'ready' | 'dead' | 'restarting';
+export type PartState = 'stopped' | 'starting' | 'ready' | 'paused' | 'dead' | 'restarting';
 
 export type PartOptions = {
   name: string;
@@ -30,6 +34,8 @@ export class Part {
   readonly #options: PartOptions;
   #state: PartState = 'stopped';
   #process: Process | undefined;
+  /** Of a paused process: lets it go on. */
+  #goOn: (() => void) | undefined;
   #wanted = false;
   #attempt = new AbortController();
   #readySince = 0;
@@ -59,6 +65,8 @@ export class Part {
   stop(): Promise<void> {
     this.#callOff();
     return this.#next(async () => {
+      // It heeds nothing while it is paused.
+      this.#wake();
       await this.#process?.stop();
       this.#gone('stopped');
     });
@@ -79,6 +87,34 @@ export class Part {
     await this.start();
   }
 
+  /** Its process stays where it is until `resume`, or until it is stopped or killed. */
+  pause(): Promise<void> {
+    return this.#next(async () => {
+      const process = this.#process;
+      if (this.#state === 'paused') return;
+      if (process === undefined)
+        throw new WorldError(`There is nothing to pause: ${this.#options.name} is ${this.#state}.`);
+      const goOn = await process.pause();
+      this.#goOn = goOn;
+      if (this.#process === process) this.#state = 'paused';
+      else this.#wake();
+    });
+  }
+
+  resume(): Promise<void> {
+    return this.#next(async () => {
+      if (this.#state !== 'paused')
+        throw new WorldError(`There is nothing to resume: ${this.#options.name} is ${this.#state}.`);
+      this.#wake();
+      this.#state = 'ready';
+    });
+  }
+
+  #wake(): void {
+    this.#goOn?.();
+    this.#goOn = undefined;
+  }
+
   #next(work: () => Promise<void>): Promise<void> {
     const result = this.#work.then(work);
     this.#work = result.catch(() => undefined);
@@ -92,6 +128,7 @@ export class Part {
   }
 
   #gone(state: PartState): void {
+    this.#wake();
     this.#process = undefined;
     this.#state = state;
   }

@@ -1,8 +1,11 @@
 import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { WorldError } from '../error.ts';
 import type { Target } from '../links/index.ts';
 import { findNatsServer, startNats } from '../nats/index.ts';
-import { startPostgres } from '../postgres/index.ts';
+import { pauseTree } from '../pause.ts';
+import { postgresDataFolder, startPostgres } from '../postgres/index.ts';
 import { brokerConfig, brokerCredentials, existingBroker, natsUrl } from './brokers.ts';
 import { natsCacheFolder } from './claim.ts';
 import { existingDatabase } from './databases.ts';
@@ -12,21 +15,24 @@ import { openLog } from './log-file.ts';
 import { manifestOf, urlOf, type ManifestSources } from './manifest.ts';
 import type { WorldOptions } from './options.ts';
 import type { Process } from './part.ts';
-import { LocalRegion } from './region.ts';
+import { LocalRegion, titleOf } from './region.ts';
 import { writePrivately, type Secrets } from './secrets.ts';
-import { REGION_SERVER, startServer } from './server.ts';
+import { REGION_SERVER, rebuildViews, startServer } from './server.ts';
+import { SERVERS, type ServerName } from './status.ts';
 
 /** Where one region of a world is. */
 export type WorldRegion = {
   region: string;
-  /** HTTP and WebSocket. */
+  /** HTTP and WebSocket of its first server. */
   url: string;
+  /** The same of all its servers; clients may use any. */
+  urls: string[];
   /** With the password; a superuser when the world runs Postgres itself. */
   postgresUrl: string;
   /** Without credentials; they are in the manifest. */
   natsUrl: string;
   zones: string[];
-  /** What its server reads: `CAUSEWAY_CONFIG`. */
+  /** What its first server reads: `CAUSEWAY_CONFIG`. The others differ in where they listen. */
   manifestFile: string;
 };
 
@@ -37,12 +43,19 @@ export type PlannedRegion = {
   readonly broker: Target;
   /** Postgres and NATS together, then the manifest, then the server. Once called off, nothing more. */
   start(calledOff: AbortSignal): Promise<void>;
+  /** `skewMs`: how far a server's clock is ahead until the next restart. */
+  restart(part: string | undefined, skewMs: number | undefined): Promise<void>;
+  /** Kills everything of it, deletes what it stored, and starts it again. */
+  wipe(calledOff: AbortSignal): Promise<void>;
+  rebuild(onLine: (line: string) => void, calledOff: AbortSignal): Promise<void>;
   /** Once it has started. */
   where(): WorldRegion;
 };
 
-export type WorldPlan = Omit<WorldOptions, 'regions' | 'basePort'> & {
+export type WorldPlan = Omit<WorldOptions, 'regions' | 'basePort' | 'servers'> & {
   running: readonly string[];
+  /** Of each region; 0 for none. */
+  servers: number;
   ports: Ports;
   secrets: Secrets;
   workspaces: readonly Workspace[];
@@ -73,14 +86,18 @@ export function planRegions(plan: WorldPlan): Map<string, PlannedRegion> {
 function planRegion(region: string, plan: WorldPlan, found: Found): PlannedRegion {
   const { ports, onProgress } = plan;
   const folder = join(plan.home, 'regions', region);
-  const manifestFile = join(folder, 'manifest.json');
-  const url = urlOf(ports.region(region));
+  const dataFolder = join(folder, 'postgres');
+  const servers = SERVERS.slice(0, plan.servers);
+  const urls = SERVERS.slice(0, Math.max(1, plan.servers)).map((_, nth) => urlOf(ports.server(region, nth)));
+  const manifestFile = (name: ServerName): string =>
+    join(folder, name === 'server' ? 'manifest.json' : `manifest-of-${name}.json`);
   const zones = zonesOf(region);
+  const skews = new Map<ServerName, number>();
   let postgresUrl = '';
 
   const startDatabase = async (): Promise<Process> => {
     const running = await startPostgres({
-      dataDir: join(folder, 'postgres'),
+      dataDir: dataFolder,
       port: ports.postgres(region),
       log: openLog(plan.home, `${region}-postgres`),
     });
@@ -97,27 +114,35 @@ function planRegion(region: string, plan: WorldPlan, found: Found): PlannedRegio
         log: openLog(plan.home, `${region}-nats`),
       }),
     );
-  const startRegionServer = (signal: AbortSignal): Promise<Process> =>
-    startServer(
-      {
-        region,
-        entry: plan.serverEntry ?? REGION_SERVER,
-        manifestFile,
-        url,
-        log: openLog(plan.home, `${region}-server`),
-      },
-      signal,
-    );
+  const program = { region, entry: plan.serverEntry ?? REGION_SERVER };
+  const startRegionServer =
+    (name: ServerName, nth: number) =>
+    (signal: AbortSignal): Promise<Process> =>
+      startServer(
+        {
+          ...program,
+          title: `${titleOf(name)} of ${region}`,
+          manifestFile: manifestFile(name),
+          url: urls[nth]!,
+          log: openLog(plan.home, `${region}-${name}`),
+          skewMs: skews.get(name) ?? 0,
+        },
+        signal,
+      );
 
   const local = new LocalRegion({
     region,
-    url,
+    urls,
     zones,
-    ports: { server: ports.region(region), nats: ports.nats(region), postgres: ports.postgres(region) },
+    ports: {
+      ...portsOfServers(region, ports),
+      nats: ports.nats(region),
+      postgres: ports.postgres(region),
+    },
     start: {
       ...(found.database === undefined ? { postgres: startDatabase } : {}),
       ...(found.broker === undefined ? { nats: startBroker } : {}),
-      ...(plan.servers === false ? {} : { server: startRegionServer }),
+      ...Object.fromEntries(servers.map((name, nth) => [name, startRegionServer(name, nth)])),
     },
     external: [
       ...(found.database === undefined ? [] : (['postgres'] as const)),
@@ -127,32 +152,68 @@ function planRegion(region: string, plan: WorldPlan, found: Found): PlannedRegio
     report: plan.onEvent,
   });
 
+  const bringUp = async (calledOff: AbortSignal, say: (text: string) => void): Promise<void> => {
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    say('starting Postgres and NATS');
+    if (found.database !== undefined) postgresUrl = await existingDatabase(found.database, region);
+    calledOff.throwIfAborted();
+    await local.startStores();
+    calledOff.throwIfAborted();
+    for (const [nth, name] of SERVERS.slice(0, urls.length).entries()) {
+      const manifest = manifestOf(region, sourcesOf(plan, found, postgresUrl), nth);
+      writePrivately(manifestFile(name), JSON.stringify(manifest, null, 2));
+    }
+    say(servers.length > 1 ? `starting ${servers.length} servers` : 'starting the server');
+    await local.startServers();
+  };
+
   return {
     local,
     broker: { host: '127.0.0.1', port: ports.nats(region) },
     async start(calledOff) {
-      mkdirSync(folder, { recursive: true, mode: 0o755 });
-      onProgress({ step: region, state: 'running', text: 'starting Postgres and NATS' });
-      if (found.database !== undefined) postgresUrl = await existingDatabase(found.database, region);
-      calledOff.throwIfAborted();
-      await local.startStores();
-      calledOff.throwIfAborted();
-      const manifest = manifestOf(region, sourcesOf(plan, found, postgresUrl));
-      writePrivately(manifestFile, JSON.stringify(manifest, null, 2));
-      onProgress({ step: region, state: 'running', text: 'starting the server' });
-      await local.startServer();
-      onProgress({ step: region, state: 'done', text: url });
+      await bringUp(calledOff, (text) => onProgress({ step: region, state: 'running', text }));
+      onProgress({ step: region, state: 'done', text: urls.join(' ') });
     },
+    async restart(part, skewMs) {
+      const server = servers.find((name) => name === part);
+      if (server !== undefined) skews.set(server, skewMs ?? 0);
+      else if (skewMs !== undefined) throw new WorldError('Only a server can have a clock of its own.');
+      await local.restart(part);
+    },
+    async wipe(calledOff) {
+      if (found.database !== undefined || found.broker !== undefined)
+        throw new WorldError(
+          `${region} keeps its data in servers that this world does not run (DATABASE_URL, NATS_URL): wipe them there.`,
+        );
+      await local.kill();
+      calledOff.throwIfAborted();
+      for (const stored of [postgresDataFolder(dataFolder), join(folder, 'nats')])
+        await rm(stored, { recursive: true, force: true });
+      await bringUp(calledOff, () => undefined);
+    },
+    rebuild: (onLine, calledOff) =>
+      rebuildViews(
+        { ...program, manifestFile: manifestFile('server'), log: openLog(plan.home, `${region}-rebuild`) },
+        onLine,
+        calledOff,
+      ),
     where: () => ({
       region,
-      url,
+      url: urls[0]!,
+      urls: [...urls],
       postgresUrl,
       natsUrl: found.broker?.url ?? natsUrl(ports.nats(region)),
       zones,
-      manifestFile,
+      manifestFile: manifestFile('server'),
     }),
   };
 }
+
+const portsOfServers = (region: string, ports: Ports): Record<ServerName, number> =>
+  Object.fromEntries(SERVERS.map((name, nth) => [name, ports.server(region, nth)])) as Record<
+    ServerName,
+    number
+  >;
 
 function sourcesOf(plan: WorldPlan, found: Found, postgresUrl: string): ManifestSources {
   return {
@@ -192,4 +253,5 @@ const processOf = ({ child, stop, kill }: Started): Process => ({
   exited: child.exited,
   stop,
   kill,
+  pause: () => pauseTree(child.pid),
 });

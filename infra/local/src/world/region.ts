@@ -1,22 +1,27 @@
 import { WorldError } from '../error.ts';
+import { hear, NOTHING, together } from './hearing.ts';
 import { Part, type Process } from './part.ts';
-import { hearingOf, type PartName, type PartStatus, type RegionStatus } from './status.ts';
-import { isReady } from './server.ts';
+import { SERVERS, type PartName, type PartStatus, type RegionStatus, type ServerName } from './status.ts';
 
 /** How to start the parts of one region; absent ones run elsewhere, or not at all. */
 export type RegionPlan = {
   region: string;
-  url: string;
+  /** Of its servers, in their order; of the first one also when it is not started here. */
+  urls: readonly string[];
   zones: string[];
-  ports: Record<PartName, number>;
-  start: Partial<Record<PartName, (signal: AbortSignal) => Promise<Process>>>;
+  ports: Readonly<Record<PartName, number>>;
+  start: { [part in PartName]?: (signal: AbortSignal) => Promise<Process> };
   supervise: boolean;
   /** Whether parts that are not started here run elsewhere. */
   external: readonly PartName[];
   report(line: string): void;
 };
 
-const TITLES: Record<PartName, string> = { server: 'the server', nats: 'NATS', postgres: 'Postgres' };
+const STORES = ['postgres', 'nats'] as const;
+
+/** In messages. */
+export const titleOf = (part: PartName): string =>
+  ({ server: 'the server', nats: 'NATS', postgres: 'Postgres' })[part as string] ?? part;
 
 /** The processes of one region. */
 export class LocalRegion {
@@ -27,12 +32,12 @@ export class LocalRegion {
     this.#plan = plan;
     for (const [name, start] of Object.entries(plan.start) as [
       PartName,
-      (s: AbortSignal) => Promise<Process>,
+      (signal: AbortSignal) => Promise<Process>,
     ][])
       this.#parts.set(
         name,
         new Part({
-          name: `${TITLES[name]} of ${plan.region}`,
+          name: `${titleOf(name)} of ${plan.region}`,
           start,
           supervise: plan.supervise,
           report: plan.report,
@@ -41,11 +46,15 @@ export class LocalRegion {
   }
 
   async startStores(): Promise<void> {
-    await Promise.all([this.#parts.get('postgres')?.start(), this.#parts.get('nats')?.start()]);
+    await Promise.all(STORES.map((store) => this.#parts.get(store)?.start()));
   }
 
-  async startServer(): Promise<void> {
-    await this.#parts.get('server')?.start();
+  async startServers(): Promise<void> {
+    await Promise.all(this.#servers().map((server) => this.#parts.get(server)!.start()));
+  }
+
+  async stopServers(): Promise<void> {
+    await Promise.all(this.#servers().map((server) => this.#parts.get(server)!.stop()));
   }
 
   /** Stops a part if it is started here. */
@@ -53,19 +62,85 @@ export class LocalRegion {
     await this.#parts.get(name)?.stop();
   }
 
-  /** Throws `WorldError` for a part that is not started here. */
-  part(name: PartName): Part {
-    const part = this.#parts.get(name);
-    if (part === undefined)
-      throw new WorldError(`This world does not run ${TITLES[name]} of ${this.#plan.region} itself.`);
-    return part;
+  /** SIGKILL to a part, or to all that are started here. They stay dead until they are started. */
+  async kill(name?: string): Promise<void> {
+    await Promise.all(this.#these(name).map((part) => part.kill()));
+  }
+
+  /** Stops a part, or all that run, where they are. */
+  async pause(name?: string): Promise<void> {
+    const parts = this.#these(name).filter(({ state }) => name !== undefined || state === 'ready');
+    if (parts.length === 0) throw new WorldError(`Nothing of ${this.#plan.region} runs.`);
+    await Promise.all(parts.map((part) => part.pause()));
+  }
+
+  /** Lets a part, or all that are paused, go on. */
+  async resume(name?: string): Promise<void> {
+    const parts = this.#these(name).filter(({ state }) => name !== undefined || state === 'paused');
+    if (parts.length === 0) throw new WorldError(`Nothing of ${this.#plan.region} is paused.`);
+    await Promise.all(parts.map((part) => part.resume()));
+  }
+
+  /** Starts a part, or all of them in their order, after stopping it if it runs. */
+  async restart(name?: string): Promise<void> {
+    if (name !== undefined) return this.part(name).restart();
+    await this.stopServers();
+    await Promise.all(STORES.map((store) => this.#parts.get(store)?.restart()));
+    await this.startServers();
+  }
+
+  /** Throws `WorldError` for what is no part of this region, or not started here. */
+  part(name: string): Part {
+    const part = this.#parts.get(name as PartName);
+    if (part !== undefined) return part;
+    const { region, urls } = this.#plan;
+    const known: PartName[] = [...SERVERS.slice(0, urls.length), 'nats', 'postgres'];
+    const found = known.find((each) => each === name);
+    throw new WorldError(
+      found === undefined
+        ? `There is no part "${name}" in ${region}. Parts: ${known.join(', ')}.`
+        : `This world does not run ${titleOf(found)} of ${region} itself.`,
+    );
   }
 
   async status(): Promise<RegionStatus> {
-    const { region, url, zones } = this.#plan;
-    const [ready, hearing] = await Promise.all([isReady(url), hearingOf(url)]);
-    const parts = { server: this.#of('server'), nats: this.#of('nats'), postgres: this.#of('postgres') };
-    return { region, url, zones, ready, parts, ...hearing };
+    const { region, urls, zones } = this.#plan;
+    const servers = await Promise.all(
+      SERVERS.slice(0, urls.length).map(async (name, nth) => {
+        const status = this.#of(name);
+        const heard = status.state === 'ready' ? await hear(urls[nth]!) : { ready: false, hearing: NOTHING };
+        return { name, status, ...heard };
+      }),
+    );
+    const { zones: waiting, ...hearing } = together(servers.map(({ hearing }) => hearing));
+    return {
+      region,
+      url: urls[0]!,
+      urls: [...urls],
+      zones,
+      ready: servers.some(({ ready }) => ready),
+      parts: {
+        server: { state: 'off' },
+        ...Object.fromEntries(
+          servers.map(({ name, status, ready }) => [
+            name,
+            status.state === 'ready' ? { ...status, ready } : status,
+          ]),
+        ),
+        nats: this.#of('nats'),
+        postgres: this.#of('postgres'),
+      },
+      ...hearing,
+      waiting,
+    };
+  }
+
+  #these(name: string | undefined): Part[] {
+    return name === undefined ? [...this.#parts.values()] : [this.part(name)];
+  }
+
+  #servers(): ServerName[] {
+    return SERVERS.filter((name) => this.#parts.has(name));
   }
 
   #of(name: PartName): PartStatus {

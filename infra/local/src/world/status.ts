@@ -2,11 +2,22 @@ import type { LinkState } from '../links/index.ts';
 import type { Workspace } from './demo.ts';
 import type { PartState } from './part.ts';
 
-export const PARTS = ['server', 'nats', 'postgres'] as const;
-export type PartName = (typeof PARTS)[number];
+/** The server processes that a region can have; the first is always meant to be there. */
+export const SERVERS = ['server', 'server-2', 'server-3', 'server-4'] as const;
+export type ServerName = (typeof SERVERS)[number];
+export type PartName = ServerName | 'nats' | 'postgres';
 
 /** `external`: runs elsewhere, named by `DATABASE_URL` or `NATS_URL`; `off`: not part of this world. */
-export type PartStatus = { state: PartState | 'external' | 'off'; pid?: number; port?: number };
+export type PartStatus = {
+  state: PartState | 'external' | 'off';
+  pid?: number;
+  port?: number;
+  /** Of a server: whether it says so itself. One that runs is not ready while it misses its Postgres. */
+  ready?: boolean;
+};
+
+/** What waits on its way from one place to another. */
+export type Waiting = { updates: number; bytes?: number };
 
 /** How old the newest word from a peer region is. */
 export type PeerStatus = {
@@ -16,6 +27,27 @@ export type PeerStatus = {
   lagMs?: number;
   /** When that word arrived, in milliseconds since 1970. */
   heardAt?: number;
+  /** What waits to come here from the peer. */
+  waiting?: Waiting;
+  /** What the peer has not confirmed to have stored of what was published here. */
+  unconfirmed?: Waiting;
+  /** Documents that the two hold differently though both have everything. */
+  diverged?: number;
+  /** Messages of it that are kept unread. */
+  parked?: number;
+};
+
+/** What a region holds back of one zone. */
+export type ZoneStatus = {
+  zone: string;
+  /** Writes that wait for the database. */
+  appends: number;
+  /** Committed, not yet with the region's own broker. */
+  publishes: Waiting;
+  /** Age of the oldest of these, in milliseconds. */
+  oldestMs?: number;
+  diverged?: number;
+  parked?: number;
 };
 
 /** What a region says of its own broker and of its peers. */
@@ -23,15 +55,25 @@ export type Hearing = {
   /** `down` when the broker of a zone does not answer; absent until the region tells. */
   broker?: 'up' | 'down';
   peers: PeerStatus[];
+  zones: ZoneStatus[];
 };
 
 export type RegionStatus = {
   region: string;
+  /** Of its first server. */
   url: string;
+  /** Of all its servers, in their order. */
+  urls: string[];
   zones: string[];
+  /** Whether a server of it says so. */
   ready: boolean;
-  parts: Record<PartName, PartStatus>;
-} & Hearing;
+  /** Servers beyond the first are there in worlds that have them. */
+  parts: Record<'server' | 'nats' | 'postgres', PartStatus> & { [part in ServerName]?: PartStatus };
+  broker?: 'up' | 'down';
+  peers: PeerStatus[];
+  /** By zone, as far as the region tells. */
+  waiting: ZoneStatus[];
+};
 
 /** What `/world/status` answers. */
 export type WorldStatus = {
@@ -45,41 +87,3 @@ export type WorldStatus = {
   workspaces: Workspace[];
   members: string[];
 };
-
-const ANSWER_WITHIN_MS = 1_000;
-
-/** What a region says at `/readyz`; nothing when it does not answer, or not like that. */
-export async function hearingOf(url: string): Promise<Hearing> {
-  try {
-    const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
-    return readHearing(await answer.json());
-  } catch {
-    return { peers: [] };
-  }
-}
-
-/** Takes what fits out of a region's answer, and leaves the rest. */
-export function readHearing(answer: unknown): Hearing {
-  const zones = list(field(answer, 'zones'));
-  const brokers = zones.map((zone) => field(zone, 'nats'));
-  const broker = (['down', 'up'] as const).find((state) => brokers.includes(state));
-  return {
-    ...(broker === undefined ? {} : { broker }),
-    peers: zones.flatMap((zone) => list(field(zone, 'peers')).flatMap((peer) => readPeer(zone, peer))),
-  };
-}
-
-function readPeer(zone: unknown, peer: unknown): PeerStatus[] {
-  const [name, region] = [field(zone, 'zone'), field(peer, 'peer')];
-  if (typeof name !== 'string' || typeof region !== 'string') return [];
-  const [lagMs, heardAt] = [field(peer, 'lagMs'), field(peer, 'heardAt')];
-  const status: PeerStatus = { zone: name, region, connected: field(peer, 'connected') === true };
-  if (typeof lagMs === 'number') status.lagMs = lagMs;
-  if (typeof heardAt === 'number') status.heardAt = heardAt;
-  return [status];
-}
-
-const field = (value: unknown, name: string): unknown =>
-  typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
-
-const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);

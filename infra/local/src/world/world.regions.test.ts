@@ -10,7 +10,7 @@ import { runningWorld } from './claim.ts';
 import { findBasePort } from './free-ports.ts';
 import type { WorldOptions } from './options.ts';
 import { startWorld } from './start.ts';
-import type { WorldStatus } from './status.ts';
+import type { PartName, PartStatus, WorldStatus } from './status.ts';
 import type { World } from './world.ts';
 
 const PATIENCE_MS = 30_000;
@@ -56,7 +56,7 @@ function standIn(home: string, code = ''): string {
 import { readFileSync } from 'node:fs';
 const { listen } = JSON.parse(readFileSync(process.env.CAUSEWAY_CONFIG, 'utf8'));
 ${code}
-const server = createServer((_, answer) => answer.end('{}')).listen(listen.port, listen.host);
+const server = createServer((_, answer) => answer.end(typeof words === 'function' ? words() : '{}')).listen(listen.port, listen.host);
 process.on('SIGTERM', () => { server.close(); server.closeAllConnections(); });`,
   );
   return file;
@@ -82,7 +82,7 @@ const statesOf = async (world: World, region: string): Promise<string[]> => {
 
 test('four regions start, can be cut, and leave no process; a second start has the same state', async () => {
   const home = newHome();
-  const options = { home, basePort: await findBasePort(), servers: true, serverEntry: standIn(home) };
+  const options = { home, basePort: await findBasePort(), servers: 1, serverEntry: standIn(home) };
   const world = await start(options);
   const status = await world.status();
   expect(status.regions.map(({ region, ready }) => [region, ready])).toEqual([
@@ -132,6 +132,166 @@ test('parts are killed and stay dead until they are restarted', async () => {
 
   await expect(world.kill('us-east', 'server')).rejects.toThrow('does not run the server of us-east');
   await expect(world.kill('mars', 'nats')).rejects.toThrow('Regions: us-east, eu-west');
+});
+
+const partOf = async (world: World, region: string, part: PartName): Promise<PartStatus | undefined> =>
+  (await world.status()).regions.find((each) => each.region === region)!.parts[part];
+
+/** Answers when asked for the time, its place and how it was called. */
+const TELLS = `const { url } = JSON.parse(readFileSync(process.env.CAUSEWAY_CONFIG, 'utf8'));
+if (process.argv[2] === 'rebuild') {
+  console.log('half of it');
+  console.log('all of it');
+  process.exit(url.endsWith('2') ? 1 : 0);
+}
+const words = () => JSON.stringify({ url, now: Date.now() });`;
+
+const tells = async (url: string): Promise<{ url: string; now: number }> =>
+  (await (await fetch(url, { signal: AbortSignal.timeout(1_000) })).json()) as { url: string; now: number };
+
+test('a region has several servers, each its own part; one that is lost or paused does not take it away', async () => {
+  const home = newHome();
+  const options = { home, regions: ['us-east', 'eu-west'], servers: 2, serverEntry: standIn(home, TELLS) };
+  const world = await start(options);
+  const east = world.regions['us-east']!;
+  const status = await world.status();
+  expect(pidsOf(status)).toHaveLength(8);
+  expect(status.regions[0]).toMatchObject({
+    url: east.url,
+    urls: east.urls,
+    parts: { 'server': { ready: true }, 'server-2': { ready: true } },
+  });
+  expect(east.urls).toHaveLength(2);
+  for (const url of east.urls) expect((await tells(url)).url).toBe(url);
+
+  await world.kill('us-east', 'server');
+  await expect(tells(east.urls[0]!)).rejects.toThrow('fetch failed');
+  expect((await world.status()).regions[0]).toMatchObject({
+    ready: true,
+    parts: { 'server': { state: 'dead' }, 'server-2': { state: 'ready', ready: true } },
+  });
+  await world.pause('us-east', 'server-2');
+  await expect(tells(east.urls[1]!)).rejects.toThrow('timeout');
+  expect((await world.status()).regions[0]).toMatchObject({
+    ready: false,
+    parts: { 'server-2': { state: 'paused' } },
+  });
+  await world.resume('us-east', 'server-2');
+  expect((await tells(east.urls[1]!)).url).toBe(east.urls[1]);
+
+  const skewMs = -3_600_000;
+  await world.restart('us-east', 'server', { skewMs });
+  expect(Math.abs((await tells(east.urls[0]!)).now - Date.now() - skewMs)).toBeLessThan(60_000);
+  await world.restart('us-east', 'server');
+  expect(Math.abs((await tells(east.urls[0]!)).now - Date.now())).toBeLessThan(60_000);
+
+  await world.pause('us-east', 'server-2');
+  await world.stopPart('us-east', 'server-2');
+  expect(await partOf(world, 'us-east', 'server-2')).toMatchObject({ state: 'stopped' });
+  await expect(world.pause('us-east', 'server-2')).rejects.toThrow('server-2 of us-east is stopped');
+  await expect(world.kill('us-east', 'server-3')).rejects.toThrow('Parts: server, server-2, nats, postgres');
+  await expect(world.restart('us-east', 'nats', { skewMs })).rejects.toThrow('Only a server');
+});
+
+test('a paused Postgres answers nobody, and loses nothing; paused parts end with the world', async () => {
+  const world = await start({ regions: ['us-east'] });
+  const sql = postgres(world.regions['us-east']!.postgresUrl, { max: 1 });
+  cleanups.push(() => sql.end({ timeout: 0 }));
+  await sql`create table kept (n int)`;
+  await world.pause('us-east', 'postgres');
+  let answered = false;
+  const insert = sql`insert into kept values (1)`.then(() => (answered = true));
+  const other = postgres(world.regions['us-east']!.postgresUrl, { max: 1, connect_timeout: 1 });
+  // A second session is not let in, and by then the open one would have been answered.
+  await expect(other`select 1`).rejects.toThrow('CONNECT_TIMEOUT');
+  expect(answered).toBe(false);
+  await world.resume('us-east', 'postgres');
+  await insert;
+  expect(await sql`select n from kept`).toEqual([{ n: 1 }]);
+
+  const status = await world.status();
+  await world.pause('us-east');
+  expect(await statesOf(world, 'us-east')).toEqual(['off', 'paused', 'paused']);
+  await world.kill('us-east', 'nats');
+  await world.stop();
+  await until(() => expect(pidsOf(status).filter((pid) => !isGone(pid))).toEqual([]));
+});
+
+test('a region that is wiped comes back empty, and the others keep what they have', async () => {
+  const home = newHome();
+  const regions = ['us-east', 'eu-west'];
+  const world = await start({ home, regions, servers: 2, serverEntry: standIn(home) });
+  const tables = async (region: string): Promise<number> => {
+    const sql = postgres(world.regions[region]!.postgresUrl, { max: 1 });
+    const rows = await sql`select 1 from pg_tables where tablename = 'kept'`;
+    await sql.end();
+    return rows.length;
+  };
+  const stored = join(home, 'regions/us-east/nats/stored');
+  for (const region of regions) {
+    const sql = postgres(world.regions[region]!.postgresUrl, { max: 1 });
+    await sql`create table kept (n int)`;
+    await sql.end();
+  }
+  writeFileSync(stored, '');
+  await world.pause('us-east', 'postgres');
+  await world.kill('us-east', 'server-2');
+  const before = pidsOf(await world.status());
+  await Promise.all([world.wipe('us-east'), world.wipe('us-east')]);
+  expect([await tables('us-east'), await tables('eu-west')]).toEqual([0, 1]);
+  expect(existsSync(stored)).toBe(false);
+  const [east] = (await world.status()).regions;
+  expect(Object.values(east!.parts).map(({ state }) => state)).toEqual(['ready', 'ready', 'ready', 'ready']);
+  expect(Object.values(east!.parts).filter(({ pid }) => before.includes(pid!))).toEqual([]);
+  await world.links.assertHealed('us-east', 'eu-west');
+});
+
+test('the control API kills, pauses, wipes and rebuilds', async () => {
+  const home = newHome();
+  const world = await start({
+    home,
+    regions: ['us-east', 'eu-west'],
+    servers: 1,
+    serverEntry: standIn(home, TELLS),
+  });
+  const parts = (action: string, part?: string): ReturnType<typeof ask> =>
+    ask(world, '/world/parts', { action, region: 'us-east', ...(part === undefined ? {} : { part }) });
+  await parts('pause', 'server');
+  expect(await statesOf(world, 'us-east')).toEqual(['paused', 'ready', 'ready']);
+  await parts('resume');
+  expect(await statesOf(world, 'us-east')).toEqual(['ready', 'ready', 'ready']);
+  await parts('kill');
+  expect(await statesOf(world, 'us-east')).toEqual(['dead', 'dead', 'dead']);
+  expect(await parts('pause')).toMatchObject({ status: 400, json: { error: 'Nothing of us-east runs.' } });
+  expect((await parts('restart')).status).toBe(200);
+  expect(await statesOf(world, 'us-east')).toEqual(['ready', 'ready', 'ready']);
+  expect(await parts('resume')).toMatchObject({
+    status: 400,
+    json: { error: 'Nothing of us-east is paused.' },
+  });
+  expect((await parts('burn', 'server')).status).toBe(400);
+  expect((await parts('kill', 'moon')).json['error']).toContain('Parts: server, nats, postgres');
+
+  expect(await ask(world, '/world/wipe', { region: 'us-east' })).toMatchObject({ json: { done: true } });
+  expect((await ask(world, '/world/wipe', { region: 'mars' })).status).toBe(400);
+  const rebuild = async (region: string): Promise<unknown[]> => {
+    const answer = await fetch(`${world.url}/world/rebuild`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ region }),
+    });
+    return (await answer.text())
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown);
+  };
+  const said = [{ line: 'half of it' }, { line: 'all of it' }];
+  expect(await rebuild('us-east')).toEqual([...said, { done: true }]);
+  expect(await rebuild('eu-west')).toEqual([
+    ...said,
+    { error: expect.stringContaining('eu-west were not rebuilt') },
+  ]);
+  expect(await rebuild('mars')).toEqual([{ error: expect.stringContaining('Regions: us-east, eu-west') }]);
 });
 
 test('a part that dies by itself is started again, and that is said', async () => {
@@ -223,7 +383,7 @@ describe('a start that comes to nothing leaves nothing', () => {
     const home = newHome();
     const serverEntry = standIn(home, `console.error('no good'); process.exit(1);`);
     const regions = ['us-east', 'ap-south'];
-    await expect(start({ home, regions, servers: true, serverEntry })).rejects.toThrow('no good');
+    await expect(start({ home, regions, servers: 1, serverEntry })).rejects.toThrow('no good');
     expect(runningWorld(home)).toBeUndefined();
     await start({ home, regions });
   });
@@ -238,7 +398,7 @@ describe('a start that comes to nothing leaves nothing', () => {
       const starting = start({
         home,
         regions: ['us-east'],
-        servers: true,
+        servers: 1,
         serverEntry: entry,
         signal: off.signal,
         onProgress: ({ step, text }) => {
@@ -286,6 +446,12 @@ await startWorld(${JSON.stringify(options)});`;
   const pids = pidsOf(status!);
   expect(pids).toHaveLength(6);
   expect(pids.filter(isGone)).toEqual([]);
+  // What the kernel tells a paused process it hears only when it goes on.
+  await fetch(`http://127.0.0.1:${basePort}/world/parts`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ action: 'pause', region: 'us-east' }),
+  });
   launcher.kill('SIGKILL');
   await until(() => expect(pids.filter((pid) => !isGone(pid))).toEqual([]));
   expect(existsSync(join(home, 'world.json'))).toBe(true);

@@ -5,14 +5,14 @@ import { startControl } from './control.ts';
 import { DEMO_MEMBERS, demoWorkspaces, type Workspace } from './demo.ts';
 import { WorldError } from '../error.ts';
 import { requireFreePorts } from './free-ports.ts';
-import { chooseRegions, portsFrom, regionsOf } from './layout.ts';
+import { chooseRegions, chooseServers, portsFrom, regionsOf } from './layout.ts';
 import { openLog } from './log-file.ts';
 import { urlOf } from './manifest.ts';
 import type { WorldOptions } from './options.ts';
 import { buildPage, PAGE_FOLDER, pageIsBuilt, pageIsStale } from './page.ts';
 import { planRegions, type PlannedRegion, type WorldRegion } from './plan.ts';
 import { openSecrets, type Secrets } from './secrets.ts';
-import { PARTS, type PartName, type WorldStatus } from './status.ts';
+import type { PartName, WorldStatus } from './status.ts';
 import { DEFAULT_TTL_SECONDS, signToken } from './token.ts';
 
 /** Regions on one desk, each with its own Postgres, NATS and server, and links between them. */
@@ -23,12 +23,26 @@ export type World = {
   readonly regions: Readonly<Record<string, WorldRegion>>;
   readonly links: Links;
   readonly workspaces: readonly Workspace[];
-  /** SIGKILL; resolves when the process is gone. It stays dead until `restart`. */
-  kill(region: string, part: PartName): Promise<void>;
+  /** SIGKILL; resolves when the process is gone. It stays dead until `restart`. Without a part, to all of the region. */
+  kill(region: string, part?: PartName): Promise<void>;
   /** Stops it as it wants to be stopped. It stays so until `restart`. */
   stopPart(region: string, part: PartName): Promise<void>;
-  /** Starts it, stopping it before if it runs; resolves when it is ready. */
-  restart(region: string, part: PartName): Promise<void>;
+  /**
+   * Starts it, stopping it before if it runs; resolves when it is ready. Without a part, all of
+   * the region. `skewMs`: the clock of this server is ahead by so much until its next restart.
+   */
+  restart(region: string, part?: PartName, options?: { skewMs?: number }): Promise<void>;
+  /**
+   * SIGSTOP: the process and all that descend from it stay where they are, their connections
+   * open, until `resume`. Without a part, all that run of the region.
+   */
+  pause(region: string, part?: PartName): Promise<void>;
+  /** SIGCONT. Without a part, to all that are paused of the region. */
+  resume(region: string, part?: PartName): Promise<void>;
+  /** Loses a region with its disk: SIGKILL to all of it, its Postgres and NATS data deleted, all of it started empty. */
+  wipe(region: string): Promise<void>;
+  /** Rebuilds the views of a region from its log; `onLine` hears how that goes on. */
+  rebuild(region: string, onLine: (line: string) => void, signal?: AbortSignal): Promise<void>;
   /** A token for `member`: 12 hours (`ttl`, in seconds) of workspace `demo`, signed by its home. */
   token(member: string, options?: { workspace?: string; region?: string; ttl?: number }): Promise<string>;
   status(): Promise<WorldStatus>;
@@ -45,17 +59,20 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   const { onProgress = () => undefined, onEvent = () => undefined } = options;
   const home = resolve(options.home);
   const running = chooseRegions(options.regions);
+  const servers = chooseServers(options.servers);
   const ports = portsFrom(options.basePort);
   const url = urlOf(ports.web);
   const startedAt = Date.now();
 
   const claim = claimHome(home, url);
   starting.defer(() => claim.release());
-  await requireFreePorts(ports, running, claim.wasKilled ? PATIENCE_WITH_THE_DEAD_MS : 0);
+  const patienceMs = claim.wasKilled ? PATIENCE_WITH_THE_DEAD_MS : 0;
+  await requireFreePorts(ports, { regions: running, servers }, patienceMs);
 
   const secrets = await openSecrets(home);
   const workspaces = demoWorkspaces(running);
-  const planned = planRegions({ ...options, home, running, ports, secrets, workspaces, onProgress, onEvent });
+  const plan = { ...options, home, running, servers, ports, secrets, workspaces, onProgress, onEvent };
+  const planned = planRegions(plan);
   const local = [...planned.values()].map(({ local }) => local);
   starting.defer(() => all(local, (region) => region.stopPart('postgres')));
   starting.defer(() => all(local, (region) => region.stopPart('nats')));
@@ -66,7 +83,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     ...(options.delays === undefined ? {} : { delays: options.delays }),
   });
   starting.defer(() => links.close());
-  starting.defer(() => all(local, (region) => region.stopPart('server')));
+  starting.defer(() => all(local, (region) => region.stopServers()));
 
   const calledOff = new AbortController();
   starting.defer(() => calledOff.abort());
@@ -82,16 +99,27 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     ]),
   );
 
+  const wiping = new Map<string, Promise<void>>();
   let ending: Promise<void> | undefined;
   const world: World = {
     url,
     home,
-    regions: Object.fromEntries([...planned].map(([region, { where }]) => [region, where()])),
+    get regions() {
+      return Object.fromEntries([...planned].map(([region, { where }]) => [region, where()]));
+    },
     links,
     workspaces,
-    kill: async (region, part) => find(planned, region).local.part(known(part)).kill(),
-    stopPart: async (region, part) => find(planned, region).local.part(known(part)).stop(),
-    restart: async (region, part) => find(planned, region).local.part(known(part)).restart(),
+    kill: async (region, part) => find(planned, region).local.kill(part),
+    stopPart: async (region, part) => find(planned, region).local.part(part).stop(),
+    restart: async (region, part, { skewMs } = {}) => find(planned, region).restart(part, skewMs),
+    pause: async (region, part) => find(planned, region).local.pause(part),
+    resume: async (region, part) => find(planned, region).local.resume(part),
+    wipe: async (region) => once(wiping, region, () => find(planned, region).wipe(calledOff.signal)),
+    rebuild: async (region, onLine, signal) =>
+      find(planned, region).rebuild(
+        onLine,
+        AbortSignal.any([calledOff.signal, ...(signal === undefined ? [] : [signal])]),
+      ),
     token: (member, { workspace = workspaces[0]!.id, region, ttl = DEFAULT_TTL_SECONDS } = {}) =>
       tokenOf(secrets, running, workspaces, { member, workspace, region, ttlSeconds: ttl }),
     status: async () => ({
@@ -107,7 +135,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     stop: () => (ending ??= up.disposeAsync()),
   };
   const down = options.onDown ?? (() => void world.stop());
-  const control = await startControl({ ...world, down }, { port: ports.web, pageFolder: PAGE_FOLDER });
+  const control = await startControl({ world, down }, { port: ports.web, pageFolder: PAGE_FOLDER });
   starting.defer(() => control.close());
   const up = starting.move();
   return world;
@@ -156,10 +184,13 @@ function find(planned: ReadonlyMap<string, PlannedRegion>, region: string): Plan
   return found;
 }
 
-function known(part: string): PartName {
-  const found = PARTS.find((name) => name === part);
-  if (found === undefined) throw new WorldError(`There is no part "${part}". Parts: ${PARTS.join(', ')}.`);
-  return found;
+/** While work of that name goes on, it is waited for instead of done twice at a time. */
+function once(underWay: Map<string, Promise<void>>, name: string, work: () => Promise<void>): Promise<void> {
+  const going = underWay.get(name);
+  if (going !== undefined) return going;
+  const begun = work().finally(() => underWay.delete(name));
+  underWay.set(name, begun);
+  return begun;
 }
 
 async function tokenOf(

@@ -30,7 +30,15 @@ async function postInto(
   const channel = channelScope(command.workspace, command.channel);
   const name = segmentName(command.workspace, command.channel, number);
   const state = await context.channels.state(channel);
-  const live = await context.documents.open(name);
+  const live = await context.documents.open(name).catch((error: unknown) => {
+    if (error instanceof CausewayError && error.code === 'document-too-large') return undefined;
+    throw error;
+  });
+  if (live === undefined) {
+    // Quarantined: the channel goes on above it.
+    state.above = Math.max(state.above, number);
+    return 'full';
+  }
   const size = sizeOf(command.body);
   return context.queue.run<Answer | 'full'>({
     key: name,

@@ -1,14 +1,23 @@
-import { CanvasBody, canvasName, canvasesScope, type Canvas } from '@causeway/protocol';
+import {
+  AfterQuery,
+  CanvasBody,
+  LevelQuery,
+  canvasName,
+  canvasesScope,
+  type Canvas,
+  type Cell,
+} from '@causeway/protocol';
+import { generationOf } from '@causeway/replica';
 import { Type, type Static } from 'typebox';
-import { execute, nonceOf, sceneOf, timeOf, type Routes } from './command.ts';
+import { arrived, execute, nonceOf, sceneOf, timeOf, type Routes } from './command.ts';
 
 const Params = Type.Object({ workspace: Type.String() });
 
 /** Create and list canvases; they are written through `/v1/sync/<document>`. */
 export const canvasRoutes: Routes = (server, parts) => {
-  server.post<{ Params: Static<typeof Params>; Body: Static<typeof CanvasBody> }>(
+  server.post<{ Params: Static<typeof Params>; Querystring: LevelQuery; Body: Static<typeof CanvasBody> }>(
     '/workspaces/:workspace/canvases',
-    { schema: { summary: 'Create a canvas', params: Params, body: CanvasBody } },
+    { schema: { summary: 'Create a canvas', params: Params, querystring: LevelQuery, body: CanvasBody } },
     async (request, reply) => {
       const scene = sceneOf(parts, request, request.params.workspace);
       const command = {
@@ -19,25 +28,36 @@ export const canvasRoutes: Routes = (server, parts) => {
         title: request.body.title,
         v: timeOf(request.body, scene.replica),
       };
-      const ack = await execute(parts, scene, command, request.body.id);
-      return reply.code(201).send({ ...ack, document: canvasName(scene.workspace.id, ack.id) });
+      const ack = await execute(parts, scene, command, { ...request.body, ...request.query });
+      const document = await scene.replica.generations.currentName(scene.workspace.id, ack.id);
+      return reply.code(201).send({ ...ack, document });
     },
   );
 
-  server.get<{ Params: Static<typeof Params> }>(
+  server.get<{ Params: Static<typeof Params>; Querystring: AfterQuery }>(
     '/workspaces/:workspace/canvases',
-    { schema: { summary: 'All canvases, newest first', params: Params } },
+    { schema: { summary: 'All canvases, newest first', params: Params, querystring: AfterQuery } },
     async (request) => {
-      const { workspace, replica } = sceneOf(parts, request, request.params.workspace);
+      const scene = sceneOf(parts, request, request.params.workspace);
+      const { workspace, replica } = scene;
+      await arrived(request.query, scene);
       const cells = await replica.loadCells([canvasesScope(workspace.id)]);
-      const items = cells
-        .sort((a, b) => (a.v < b.v ? 1 : -1))
-        .map(({ key, value }): Canvas => {
-          const id = key.slice('canvas|'.length);
-          const { title, author } = value as { title: string; author: string };
-          return { id, title, author, document: canvasName(workspace.id, id) };
-        });
-      return { items };
+      return { items: canvasesIn(workspace.id, cells) };
     },
   );
 };
+
+/** The canvases of a list, newest first, under the names that they have now. */
+function canvasesIn(workspace: string, cells: readonly Cell[]): Canvas[] {
+  const generations = new Map(
+    cells.flatMap((cell) => generationOf(cell) ?? []).map(({ canvas, current }) => [canvas, current]),
+  );
+  return cells
+    .filter(({ key }) => key.startsWith('canvas|'))
+    .sort((a, b) => (a.v < b.v ? 1 : -1))
+    .map(({ key, value }) => {
+      const id = key.slice('canvas|'.length);
+      const { title, author } = value as { title: string; author: string };
+      return { id, title, author, document: canvasName(workspace, id, generations.get(id)?.generation) };
+    });
+}

@@ -1,7 +1,7 @@
-import { ReadBody, TopicBody, channelScope, memberScope } from '@causeway/protocol';
+import { AfterQuery, LevelQuery, ReadBody, TopicBody, channelScope, memberScope } from '@causeway/protocol';
 import { highestTop } from '@causeway/replica';
 import { Type, type Static } from 'typebox';
-import { channelOf, execute, nonceOf, sceneOf, timeOf, type Routes } from './command.ts';
+import { arrived, channelOf, execute, nonceOf, sceneOf, timeOf, type Routes } from './command.ts';
 
 const WorkspaceParams = Type.Object({ workspace: Type.String() });
 const ChannelParams = Type.Object({ workspace: Type.String(), channel: Type.String() });
@@ -18,12 +18,19 @@ export const channelRoutes: Routes = (server, parts) => {
     },
   );
 
-  server.get<{ Params: Static<typeof ChannelParams> }>(
+  server.get<{ Params: Static<typeof ChannelParams>; Querystring: AfterQuery }>(
     '/workspaces/:workspace/channels/:channel',
-    { schema: { summary: 'Topic, newest segment and your read markers', params: ChannelParams } },
+    {
+      schema: {
+        summary: 'Topic, newest segment and your read markers',
+        params: ChannelParams,
+        querystring: AfterQuery,
+      },
+    },
     async (request) => {
       const scene = sceneOf(parts, request, request.params.workspace);
       const channel = channelOf(parts, scene, request.params.channel);
+      await arrived(request.query, scene);
       const scope = channelScope(scene.workspace.id, channel.id);
       const mine = memberScope(scene.workspace.id, scene.member);
       const cells = await scene.replica.loadCells([scope, mine]);
@@ -43,9 +50,13 @@ export const channelRoutes: Routes = (server, parts) => {
     },
   );
 
-  server.put<{ Params: Static<typeof ChannelParams>; Body: Static<typeof TopicBody> }>(
+  server.put<{
+    Params: Static<typeof ChannelParams>;
+    Querystring: LevelQuery;
+    Body: Static<typeof TopicBody>;
+  }>(
     '/workspaces/:workspace/channels/:channel/topic',
-    { schema: { summary: 'Set the topic', params: ChannelParams, body: TopicBody } },
+    { schema: { summary: 'Set the topic', params: ChannelParams, querystring: LevelQuery, body: TopicBody } },
     async (request) => {
       const scene = sceneOf(parts, request, request.params.workspace);
       const channel = channelOf(parts, scene, request.params.channel);
@@ -58,13 +69,24 @@ export const channelRoutes: Routes = (server, parts) => {
         topic: request.body.topic,
         v: timeOf(request.body, scene.replica),
       };
-      return execute(parts, scene, command, request.body.id);
+      return execute(parts, scene, command, { ...request.body, ...request.query });
     },
   );
 
-  server.put<{ Params: Static<typeof ChannelParams>; Body: Static<typeof ReadBody> }>(
+  server.put<{
+    Params: Static<typeof ChannelParams>;
+    Querystring: LevelQuery;
+    Body: Static<typeof ReadBody>;
+  }>(
     '/workspaces/:workspace/channels/:channel/read',
-    { schema: { summary: 'Move your read markers; they only grow', params: ChannelParams, body: ReadBody } },
+    {
+      schema: {
+        summary: 'Move your read markers; they only grow',
+        params: ChannelParams,
+        querystring: LevelQuery,
+        body: ReadBody,
+      },
+    },
     async (request) => {
       const scene = sceneOf(parts, request, request.params.workspace);
       const channel = channelOf(parts, scene, request.params.channel);
@@ -76,7 +98,7 @@ export const channelRoutes: Routes = (server, parts) => {
         nonce: nonceOf(request.body),
         markers: request.body.markers,
       };
-      return execute(parts, scene, command, request.body.id);
+      return execute(parts, scene, command, { ...request.body, ...request.query });
     },
   );
 };

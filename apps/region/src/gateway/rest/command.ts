@@ -1,4 +1,16 @@
-import { CausewayError, base64url, commandId, type Ack, type Command } from '@causeway/protocol';
+import {
+  CausewayError,
+  base64url,
+  commandId,
+  decodeToken,
+  encodeToken,
+  parseName,
+  type AckBody,
+  type AfterQuery,
+  type Command,
+  type LevelQuery,
+  type Token,
+} from '@causeway/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { randomBytes } from 'node:crypto';
 import type { Access } from '../../access.ts';
@@ -39,13 +51,16 @@ export function timeOf(given: Repeatable, replica: Replica): number {
   return given.v ?? replica.clock.tick();
 }
 
-/** Carries a command out and counts how it went; `id`, when given, must be the command's hash. */
+/**
+ * Carries a command out and counts how it went; `id`, when given, must be the command's hash, and
+ * `level` says how safe the write has to be before it is acknowledged.
+ */
 export async function execute(
   parts: RestParts,
   { replica }: Scene,
   command: Command,
-  id?: string,
-): Promise<Ack> {
+  { id, level = 'region' }: { id?: string } & LevelQuery,
+): Promise<AckBody> {
   const started = performance.now();
   try {
     if (id !== undefined && id !== commandId(command))
@@ -53,13 +68,39 @@ export async function execute(
         'id-mismatch',
         'the id is not the hash of this command; make it with commandId()',
       );
-    const ack = await replica.execute(command);
+    const ack = await replica.execute(command, { level });
     parts.metrics.command(command.kind, 'ok', performance.now() - started);
-    return ack;
+    return { ...ack, readToken: encodeToken(ack.token) };
   } catch (error) {
     parts.metrics.command(command.kind, asCausewayError(error).code, performance.now() - started);
     throw error;
   }
+}
+
+/** How long a read waits for the write that it asks for. */
+const AFTER_MS = 5_000;
+
+/** The token of `?after=`, if it is about the workspace of the route and nobody else's private state (R12). */
+export function tokenOf({ after }: AfterQuery, { workspace, member }: Scene): Token | undefined {
+  if (after === undefined) return undefined;
+  const token = decodeToken(after);
+  for (const entry of token) {
+    const name = parseName('document' in entry ? entry.document : entry.scope)!;
+    if (name.workspace !== workspace.id || (name.kind === 'member' && name.member !== member))
+      throw new CausewayError('invalid-request', 'the token of `after` is not of this workspace and member');
+  }
+  return token;
+}
+
+/** Resolves when this region has the writes of `?after=`; rejects with `not-here-yet` when it does not in time. */
+export async function arrived(query: AfterQuery, scene: Scene): Promise<void> {
+  const token = tokenOf(query, scene);
+  if (token === undefined || (await scene.replica.waitFor(token, AFTER_MS))) return;
+  throw new CausewayError(
+    'not-here-yet',
+    'the write of `after` has not reached this region; try again in a moment, or read without it',
+    { retryAfter: 1 },
+  );
 }
 
 /** A request without a body means {} where every field is optional. */

@@ -1,4 +1,13 @@
-import { CausewayError, DeleteBody, EditBody, LIMITS, PostBody, ReactBody } from '@causeway/protocol';
+import {
+  AfterQuery,
+  CausewayError,
+  DeleteBody,
+  EditBody,
+  LIMITS,
+  LevelQuery,
+  PostBody,
+  ReactBody,
+} from '@causeway/protocol';
 import type { Before } from '@causeway/replica';
 import { Type, type Static } from 'typebox';
 import type { Channel } from '../../catalog.ts';
@@ -9,6 +18,7 @@ import {
   nonceOf,
   sceneOf,
   timeOf,
+  tokenOf,
   type Routes,
   type Scene,
 } from './command.ts';
@@ -25,6 +35,7 @@ const ReactionParams = Type.Object({
 });
 const PageQuery = Type.Object(
   {
+    ...AfterQuery.properties,
     cursor: Type.Optional(Type.String()),
     limit: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,2}$' })),
   },
@@ -36,13 +47,13 @@ const PAGE = { default: 50, most: 200 } as const;
 
 /** Post, read, edit, delete and react. */
 export const messageRoutes: Routes = (server, parts) => {
-  server.post<{ Params: Static<typeof ChannelParams>; Body: PostBody }>(
+  server.post<{ Params: Static<typeof ChannelParams>; Querystring: LevelQuery; Body: PostBody }>(
     `${CHANNEL}/messages`,
-    { schema: { summary: 'Post a message', params: ChannelParams, body: PostBody } },
+    { schema: { summary: 'Post a message', params: ChannelParams, querystring: LevelQuery, body: PostBody } },
     async (request, reply) => {
       const scene = sceneOf(parts, request, request.params.workspace);
       const channel = channelOf(parts, scene, request.params.channel);
-      const { body, thread, id } = request.body;
+      const { body, thread } = request.body;
       const command = {
         kind: 'post' as const,
         workspace: scene.workspace.id,
@@ -52,7 +63,9 @@ export const messageRoutes: Routes = (server, parts) => {
         body,
         ...(thread === undefined ? {} : { thread }),
       };
-      return reply.code(201).send(await execute(parts, scene, command, id));
+      return reply
+        .code(201)
+        .send(await execute(parts, scene, command, { ...request.body, ...request.query }));
     },
   );
 
@@ -64,14 +77,19 @@ export const messageRoutes: Routes = (server, parts) => {
       const channel = channelOf(parts, scene, request.params.channel);
       const limit = Math.min(PAGE.most, Number(request.query.limit ?? PAGE.default));
       const before = cursorOf(request.query.cursor);
-      const page = await scene.replica.messages(scene.workspace.id, channel.id, before, limit);
+      const after = tokenOf(request.query, scene);
+      const page = await scene.replica.messages(scene.workspace.id, channel.id, before, limit, after);
       return { ...page, clock: scene.replica.clock.read() };
     },
   );
 
-  server.patch<{ Params: Static<typeof MessageParams>; Body: Static<typeof EditBody> }>(
+  server.patch<{
+    Params: Static<typeof MessageParams>;
+    Querystring: LevelQuery;
+    Body: Static<typeof EditBody>;
+  }>(
     `${CHANNEL}/messages/:message`,
-    { schema: { summary: 'Edit a message', params: MessageParams, body: EditBody } },
+    { schema: { summary: 'Edit a message', params: MessageParams, querystring: LevelQuery, body: EditBody } },
     async (request) => {
       const scene = sceneOf(parts, request, request.params.workspace);
       const command = {
@@ -81,14 +99,23 @@ export const messageRoutes: Routes = (server, parts) => {
         body: request.body.body,
         v: timeOf(request.body, scene.replica),
       };
-      return execute(parts, scene, command, request.body.id);
+      return execute(parts, scene, command, { ...request.body, ...request.query });
     },
   );
 
-  server.delete<{ Params: Static<typeof MessageParams>; Body: Static<typeof DeleteBody> }>(
+  server.delete<{
+    Params: Static<typeof MessageParams>;
+    Querystring: LevelQuery;
+    Body: Static<typeof DeleteBody>;
+  }>(
     `${CHANNEL}/messages/:message`,
     {
-      schema: { summary: 'Delete a message for good', params: MessageParams, body: DeleteBody },
+      schema: {
+        summary: 'Delete a message for good',
+        params: MessageParams,
+        querystring: LevelQuery,
+        body: DeleteBody,
+      },
       preValidation: bodyMayBeAbsent,
     },
     async (request) => {
@@ -98,7 +125,7 @@ export const messageRoutes: Routes = (server, parts) => {
         ...placeOf(scene, channelOf(parts, scene, request.params.channel), request.params.message),
         nonce: nonceOf(request.body),
       };
-      return execute(parts, scene, command, request.body.id);
+      return execute(parts, scene, command, { ...request.body, ...request.query });
     },
   );
 
@@ -106,10 +133,19 @@ export const messageRoutes: Routes = (server, parts) => {
     ['PUT', true],
     ['DELETE', false],
   ] as const)
-    server.route<{ Params: Static<typeof ReactionParams>; Body: Static<typeof ReactBody> }>({
+    server.route<{
+      Params: Static<typeof ReactionParams>;
+      Querystring: LevelQuery;
+      Body: Static<typeof ReactBody>;
+    }>({
       method,
       url: `${CHANNEL}/messages/:message/reactions/:emoji`,
-      schema: { summary: on ? 'React' : 'Take a reaction back', params: ReactionParams, body: ReactBody },
+      schema: {
+        summary: on ? 'React' : 'Take a reaction back',
+        params: ReactionParams,
+        querystring: LevelQuery,
+        body: ReactBody,
+      },
       preValidation: bodyMayBeAbsent,
       handler: async (request) => {
         const scene = sceneOf(parts, request, request.params.workspace);
@@ -121,7 +157,7 @@ export const messageRoutes: Routes = (server, parts) => {
           on,
           v: timeOf(request.body, scene.replica),
         };
-        return execute(parts, scene, command, request.body.id);
+        return execute(parts, scene, command, { ...request.body, ...request.query });
       },
     });
 };

@@ -180,7 +180,7 @@ const keyOf = ({ workspace, member }: Identity): string => `${workspace}/${membe
 async function mustExist(replica: Replica, name: Name): Promise<string> {
   if (name.kind === 'canvas') {
     const list = await replica.cells.open(canvasesScope(name.workspace));
-    if (list.has(`canvas|${name.canvas}`)) return canvasName(name.workspace, name.canvas);
+    if (list.has(`canvas|${name.canvas}`)) return canvasName(name.workspace, name.canvas, name.generation);
     throw new CausewayError('not-here-yet', 'there is no such canvas in this region (yet)');
   }
   if (name.kind !== 'segment') throw new CausewayError('not-found', 'this is no document');

@@ -96,7 +96,8 @@ export class SyncSession implements AwarenessPeer {
     try {
       const reader = await replica.join(document, {
         update: (bytes) => this.#write(updateFrame(bytes)),
-        dropped: () => this.fail(new CausewayError('not-committed', 'a write failed; reconnect to continue')),
+        dropped: (why) =>
+          this.fail(why ?? new CausewayError('not-committed', 'a write failed; reconnect to continue')),
       });
       if (this.#isOver) return reader.close();
       this.#reader = reader;

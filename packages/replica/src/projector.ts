@@ -1,0 +1,252 @@
+import { channelScope, parseName, segmentName, type Message } from '@causeway/protocol';
+import type { Documents } from './documents.ts';
+import { Nudges } from './nudges.ts';
+import {
+  Doubtful,
+  Refused,
+  Unavailable,
+  type LogRow,
+  type MessagePlace,
+  type Projection,
+  type Store,
+  type Time,
+  type ViewState,
+} from './ports.ts';
+import { indexUpdate } from './segment-index.ts';
+import type { Copy } from './segment.ts';
+import { unionOf } from './union.ts';
+
+const EVERY_MS = 1_000;
+const RETRY_MS = 100;
+/** Between two pages while there is nothing to catch up with: many commits go into one page. */
+const PAUSE_MS = 10;
+/** Rows and cells of the log in one page, rows whose bytes are read at a time, places looked up at a time. */
+const PAGE = { listed: 500, loaded: 32, places: 1_000 } as const;
+/** Of one page. When a page is larger, a smaller one is read; a single commit is bounded where it is made. */
+const WEIGHT = { messages: 5_000, chars: 8 * 1024 * 1024 } as const;
+
+export type ProjectorParts = {
+  store: Pick<Store, 'viewState' | 'tail' | 'loadRows' | 'copies' | 'project'>;
+  documents: Documents;
+  time: Time;
+  /** See AppendQueue.settled. */
+  settled(name: string): Promise<void>;
+  /** Brings the documents in memory level with all up to a commit; false when that cannot be said yet. */
+  reach(commit: number): Promise<boolean>;
+};
+
+export type ProjectorEvents = {
+  /** All up to this commit is in the view. */
+  passed(position: number): void;
+  failed(error: unknown): void;
+};
+
+/** What a page touches: per channel the messages, and per message the segments that the rows name. */
+type Touched = Map<string, Map<string, Set<number>>>;
+/** Where the view is, and how far the log behind it was found to hold nothing for it. */
+type Place = ViewState & { read: number };
+
+/** The page was larger than one transaction should be. */
+class TooMuch extends Error {}
+/** Another projector came first. */
+class Overtaken extends Error {}
+
+/**
+ * Keeps the view of messages level with the log: reads the tail, finds the messages that its rows
+ * touch from their bytes alone, and writes each as the union of its copies, as committed. Writing
+ * a message twice, or from a state that is newer than the row, gives the same in the end: whatever
+ * changes it later touches it again.
+ *
+ * Snapshots are read only until `rebuildTo`: compaction takes away no row that the view has not
+ * passed, so a snapshot made while the view stood at `position` holds nothing above `position`. What
+ * a view that begins again needs are the snapshots that are there already when it begins.
+ *
+ * One process of a region projects at a time. If two do (a role was lost and nobody told), each
+ * writes only from the position that it started at.
+ */
+export class Projector {
+  readonly #parts: ProjectorParts;
+  readonly #events: ProjectorEvents;
+  readonly #nudges = new Nudges();
+  #place: Place | undefined;
+  #limit: number = PAGE.listed;
+
+  constructor(parts: ProjectorParts, events: ProjectorEvents) {
+    this.#parts = parts;
+    this.#events = events;
+  }
+
+  /** Something was committed, or is awaited: looks at once. */
+  nudge(): void {
+    this.#nudges.nudge();
+  }
+
+  /** Projects until the signal fires; never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { time } = this.#parts;
+    signal.addEventListener('abort', () => this.nudge(), { once: true });
+    this.#place = undefined;
+    while (!signal.aborted) {
+      try {
+        if (await this.#page()) continue;
+        await time.sleep(PAUSE_MS, signal);
+        // Somebody may have asked for a rebuild.
+        if (!(await this.#nudges.wait(time, EVERY_MS))) this.#place = undefined;
+      } catch (error) {
+        this.#place = undefined;
+        if (error instanceof TooMuch) continue;
+        if (!(error instanceof Overtaken)) this.#events.failed(error);
+        await time.sleep(RETRY_MS, signal);
+      }
+    }
+  }
+
+  /** True when there is more to read. */
+  async #page(): Promise<boolean> {
+    const { store, reach } = this.#parts;
+    const place = (this.#place ??= await this.#find());
+    const limit = this.#limit;
+    const { rows, cells, to } = await store.tail(place.read, limit);
+    const rebuilding = place.position < place.rebuildTo;
+    const wanted = rows.filter(
+      ({ name, snapshot }) => parseName(name)?.kind === 'segment' && (rebuilding || !snapshot),
+    );
+    const touched = await this.#touchedBy(wanted);
+    // Copies in memory may lack what another process committed, also in segments that no row names.
+    if (touched.size > 0 && !(await reach(to))) throw new Unavailable(`memory is behind commit ${to}`);
+    const written = await this.#unite(touched);
+    // A page of cells alone changes nothing in the view, and the position need not follow each of them.
+    if (rows.length > 0 || rebuilding) await this.#write({ from: place.position, to, ...written }, place);
+    place.read = to;
+    this.#events.passed(to);
+    this.#limit = Math.min(PAGE.listed, limit * 2);
+    return rows.length + cells.length >= limit;
+  }
+
+  async #find(): Promise<Place> {
+    const state = await this.#parts.store.viewState();
+    this.#events.passed(state.position);
+    return { ...state, read: state.position };
+  }
+
+  async #write(projection: Projection, place: Place): Promise<void> {
+    if (projection.from === projection.to) return;
+    if (!(await this.#parts.store.project(projection))) throw new Overtaken();
+    place.position = projection.to;
+  }
+
+  async #touchedBy(rows: readonly LogRow[]): Promise<Touched> {
+    const touched: Touched = new Map();
+    let messages = 0;
+    for (let at = 0; at < rows.length; at += PAGE.loaded) {
+      const asked = rows.slice(at, at + PAGE.loaded).map(({ name, id }) => ({ name, id }));
+      for (const { entry } of await this.#parts.store.loadRows(asked)) messages += note(touched, entry);
+      if (messages > WEIGHT.messages) this.#refuse();
+    }
+    return touched;
+  }
+
+  /** Each touched message from all its copies, one document at a time. */
+  async #unite(touched: Touched): Promise<{ messages: Projection['messages']; gone: MessagePlace[] }> {
+    const copies = new Map<string, Map<string, Copy[]>>();
+    const settled: Promise<void>[] = [];
+    let chars = 0;
+    for (const [name, ids] of await this.#documentsOf(touched)) {
+      const { channel, found } = await this.#copiesIn(name, ids, settled);
+      const ofChannel = copies.get(channel) ?? new Map<string, Copy[]>();
+      copies.set(channel, ofChannel);
+      for (const copy of found) {
+        chars += charsOf(copy);
+        ofChannel.set(copy.id, [...(ofChannel.get(copy.id) ?? []), copy]);
+      }
+      if (chars > WEIGHT.chars) this.#refuse();
+    }
+    // The copies in memory may be ahead of the log by commits in flight: read first, then share their fate.
+    await Promise.all(settled);
+    const messages: Projection['messages'] = [];
+    const gone: MessagePlace[] = [];
+    for (const [channel, ids] of touched)
+      for (const id of ids.keys()) {
+        const message = messageOf(copies.get(channel)?.get(id));
+        if (message === undefined) gone.push({ channel, id });
+        else messages.push({ channel, message });
+      }
+    return { messages, gone };
+  }
+
+  /** The documents that hold the touched messages, and which of them. */
+  async #documentsOf(touched: Touched): Promise<Map<string, Set<string>>> {
+    const byDocument = new Map<string, Set<string>>();
+    const add = (channel: string, segment: number, id: string): void => {
+      const { workspace, channel: channelId } = parseName(channel) as { workspace: string; channel: string };
+      const name = segmentName(workspace, channelId, segment);
+      byDocument.set(name, (byDocument.get(name) ?? new Set()).add(id));
+    };
+    const places: MessagePlace[] = [];
+    for (const [channel, ids] of touched)
+      for (const [id, segments] of ids) {
+        places.push({ channel, id });
+        for (const segment of segments) add(channel, segment, id);
+      }
+    for (let at = 0; at < places.length; at += PAGE.places)
+      for (const { channel, id, segment } of await this.#parts.store.copies(
+        places.slice(at, at + PAGE.places),
+      ))
+        add(channel, segment, id);
+    return byDocument;
+  }
+
+  async #copiesIn(
+    name: string,
+    ids: ReadonlySet<string>,
+    settled: Promise<void>[],
+  ): Promise<{ channel: string; found: Copy[] }> {
+    const parsed = parseName(name) as { workspace: string; channel: string };
+    const channel = channelScope(parsed.workspace, parsed.channel);
+    try {
+      let live = await this.#parts.documents.open(name);
+      // Dropped is what a failed commit was authored into: it shows what never was.
+      while (live.dropped) live = await this.#parts.documents.open(name);
+      const { segment } = live;
+      settled.push(this.#parts.settled(name));
+      return { channel, found: [...ids].map((id) => segment!.copy(id)) };
+    } catch (error) {
+      if (error instanceof Unavailable || error instanceof Doubtful || error instanceof Refused) throw error;
+      // Yjs cannot read it: nobody can show its messages, and the others go on.
+      this.#events.failed(error);
+      return { channel, found: [] };
+    }
+  }
+
+  #refuse(): void {
+    if (this.#limit === 1) return;
+    this.#limit = Math.max(1, Math.floor(this.#limit / 4));
+    throw new TooMuch();
+  }
+}
+
+/** Adds what one row touches; how many messages that is. */
+function note(touched: Touched, { name, bytes }: { name: string; bytes: Uint8Array }): number {
+  const index = indexOrNothing(name, bytes);
+  if (index === undefined) return 0;
+  const ids = [...index.posts.map(({ id }) => id), ...index.edits, ...index.deletes];
+  const ofChannel = touched.get(index.channel) ?? new Map<string, Set<number>>();
+  if (ids.length > 0) touched.set(index.channel, ofChannel);
+  for (const id of ids) ofChannel.set(id, (ofChannel.get(id) ?? new Set()).add(index.segment));
+  return ids.length;
+}
+
+function indexOrNothing(name: string, bytes: Uint8Array): ReturnType<typeof indexUpdate> {
+  try {
+    return indexUpdate(name, bytes);
+  } catch {
+    return undefined; // No Yjs update: it touches nothing.
+  }
+}
+
+/** The time of a message stays raw here: only a reader knows what is the future (R14). */
+const messageOf = (copies: readonly Copy[] | undefined): Message | undefined =>
+  copies === undefined ? undefined : unionOf(copies, Number.POSITIVE_INFINITY);
+
+const charsOf = ({ posts, edits }: Copy): number =>
+  [...posts, ...edits].reduce((sum, { value }) => sum + value.b.length, 0);

@@ -1,0 +1,121 @@
+import {
+  decodeNamesQuestion,
+  decodeScopesQuestion,
+  decodeStatesQuestion,
+  encodeBuckets,
+  encodeNamesAnswer,
+  encodeScopesAnswer,
+  encodeStatesAnswer,
+  isDocument,
+  type StateAnswer,
+  type StatesQuestion,
+  type Token,
+} from '@causeway/protocol';
+import * as Y from 'yjs';
+import { cellsEntry } from './cells.ts';
+import { comparableOf, replay } from './comparable.ts';
+import { BUCKETS, type Bus, type Operation, type Store } from './ports.ts';
+
+/** Names in one answer. */
+const NAMES = 2_000;
+/** An answer ends with the document or scope that makes it larger than this; the asker asks again for the rest. */
+const ANSWER_BYTES = 4 * 1024 * 1024;
+
+type Parts = {
+  bus: Bus;
+  store: Store;
+  holds(token: Token): Promise<boolean>;
+  decide(question: Uint8Array): Promise<Uint8Array>;
+};
+
+/** Answers what other regions ask of this one, and asks what has no other place. */
+export class RepairDesk {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    parts.bus.answer((operation, question) => this.#answer(operation, question));
+  }
+
+  /** Does the peer hold what a token names? Rejects with BusDown. */
+  async askHolds(peer: string, token: Token): Promise<boolean> {
+    const question = new TextEncoder().encode(JSON.stringify(token));
+    const [answer] = await this.#parts.bus.ask(peer, 'holds', question);
+    return answer === 1;
+  }
+
+  #answer(operation: Operation, question: Uint8Array): Promise<Uint8Array> {
+    const { store } = this.#parts;
+    switch (operation) {
+      case 'buckets':
+        return answerBuckets(store);
+      case 'bucket':
+        return answerNames(store, question);
+      case 'state':
+        return answerStates(store, question);
+      case 'cells':
+        return answerScopes(store, question);
+      case 'holds':
+        return this.#answerHolds(question);
+      case 'decide':
+        return this.#parts.decide(question);
+    }
+  }
+
+  async #answerHolds(question: Uint8Array): Promise<Uint8Array> {
+    const token = JSON.parse(new TextDecoder().decode(question)) as Token;
+    return Uint8Array.of((await this.#parts.holds(token)) ? 1 : 0);
+  }
+}
+
+/** All documents' and scopes' digests, folded into buckets. */
+async function answerBuckets(store: Store): Promise<Uint8Array> {
+  return encodeBuckets(await store.buckets());
+}
+
+/** The names of one bucket, in pages. */
+async function answerNames(store: Store, question: Uint8Array): Promise<Uint8Array> {
+  const { bucket, after } = decodeNamesQuestion(question);
+  if (bucket >= BUCKETS) throw new RangeError(`there is no bucket ${bucket}`);
+  const names = await store.bucket(bucket, after, NAMES);
+  return encodeNamesAnswer({ names, more: names.length === NAMES });
+}
+
+/** What the asker lacks of documents; those that did not fit are left out. */
+async function answerStates(store: Store, question: Uint8Array): Promise<Uint8Array> {
+  const answers: StateAnswer[] = [];
+  let bytes = 0;
+  for (const asked of decodeStatesQuestion(question)) {
+    if (bytes >= ANSWER_BYTES) break;
+    if (!isDocument(asked.name)) continue;
+    const answer = await stateOf(store, asked);
+    bytes += answer.updates.reduce((sum, update) => sum + update.length, 0);
+    answers.push(answer);
+  }
+  return encodeStatesAnswer(answers);
+}
+
+/** All cells of scopes; those that did not fit are left out. */
+async function answerScopes(store: Store, question: Uint8Array): Promise<Uint8Array> {
+  const entries: ReturnType<typeof cellsEntry>[] = [];
+  let bytes = 0;
+  const cells = Map.groupBy(await store.loadCells(decodeScopesQuestion(question)), ({ scope }) => scope);
+  for (const [scope, held] of cells) {
+    if (bytes >= ANSWER_BYTES) break;
+    bytes += held.reduce((sum, { key, v, value }) => sum + key.length + v.length + sizeOfValue(value), 0);
+    entries.push(cellsEntry(scope, ...held.map(({ key, v, value }) => ({ key, v, value }))));
+  }
+  return encodeScopesAnswer(entries);
+}
+
+async function stateOf(store: Store, { name, stateVector }: StatesQuestion[number]): Promise<StateAnswer> {
+  const rows = await store.loadDocument(name);
+  const doc = replay(rows);
+  try {
+    return { name, updates: [Y.encodeStateAsUpdate(doc, stateVector)], ...comparableOf(name, doc) };
+  } finally {
+    doc.destroy();
+  }
+}
+
+const sizeOfValue = (value: unknown): number => JSON.stringify(value).length;

@@ -1,0 +1,270 @@
+import {
+  decodeBuckets,
+  decodeNamesAnswer,
+  decodeScopesAnswer,
+  decodeStatesAnswer,
+  encodeNamesQuestion,
+  encodeScopesQuestion,
+  encodeStatesQuestion,
+  isDocument,
+  NewerVersion,
+  parseName,
+  type NameDigest,
+  type StateAnswer,
+} from '@causeway/protocol';
+import * as Y from 'yjs';
+import { updateRow } from './append-queue.ts';
+import { cellsEntry, wins } from './cells.ts';
+import { comparableOf, hasPending, isSameVector, replay } from './comparable.ts';
+import { integrate } from './integrate.ts';
+import { BusDown, type Bus, type Committed, type Random, type Row, type Store, type Time } from './ports.ts';
+
+/** What one pass over a peer found. */
+export type Pass = {
+  peer: string;
+  /** Documents and scopes looked at beyond their digests. */
+  compared: number;
+  /** Documents and scopes that got something. */
+  repaired: number;
+  /** Rows and bytes that they got. */
+  rows: number;
+  bytes: number;
+};
+
+export type RepairEvents = {
+  /** Rows of the peer are committed here. */
+  applied(rows: readonly Row[], result: Committed): void;
+  /** What this region writes because of the peer's rows (see Channels.raisedBy). */
+  own(rows: readonly Row[]): Promise<Row[]>;
+  /** Equal vectors and deletes, nothing pending, and yet another content. */
+  diverged(name: string, peer: string): Promise<void>;
+  passed(pass: Pass): void;
+  failed(peer: string, error: unknown): void;
+};
+
+type Parts = { bus: Bus; store: Store; time: Time; random: Random; parked: ReadonlySet<string> };
+
+/** Without another reason, a peer is compared with this often, plus up to a quarter. */
+const EVERY_MS = 60_000;
+/** After a pass that failed. */
+const RETRY_MS = 2_000;
+/** Documents, or scopes, in one question. */
+const AT_ONCE = { documents: 50, scopes: 100 } as const;
+/** Bytes of rows in one transaction. */
+const BATCH_BYTES = 1024 * 1024;
+
+/**
+ * Anti-entropy: compares what this region holds with what a peer holds, digests of buckets first,
+ * and fetches what is missing here; the peer does the same with us. It needs nothing of the
+ * stream, so it repairs what the stream has forgotten, and it is how a new or emptied region
+ * fills itself (R15).
+ */
+export class Repair {
+  readonly #parts: Parts;
+  readonly #events: RepairEvents;
+  readonly #wake = new Map<string, AbortController>();
+
+  constructor(parts: Parts, events: RepairEvents) {
+    this.#parts = parts;
+    this.#events = events;
+  }
+
+  /** There may be something missing that this peer has: compare soon. */
+  request(peer: string): void {
+    this.#wake.get(peer)?.abort();
+  }
+
+  /** Compares with each of the peers until the signal fires; never rejects. */
+  async run(peers: readonly string[], signal: AbortSignal): Promise<void> {
+    await Promise.all(peers.map((peer) => this.#keepComparing(peer, signal)));
+  }
+
+  /** One pass; rejects with BusDown when the peer does not answer, with NewerVersion, or with the store's error. */
+  async pass(peer: string): Promise<Pass> {
+    const pass: Pass = { peer, compared: 0, repaired: 0, rows: 0, bytes: 0 };
+    const { bus, store } = this.#parts;
+    const theirs = decodeBuckets(await bus.ask(peer, 'buckets', new Uint8Array()));
+    const ours = await store.buckets();
+    for (const [bucket, their] of theirs.entries()) {
+      const our = ours[bucket]!;
+      if (their.names === 0 || (their.stale + our.stale === 0 && their.digest === our.digest)) continue;
+      const names = await this.#differing(peer, bucket);
+      await this.#fetchDocuments(pass, names.filter(isDocument));
+      await this.#fetchScopes(
+        pass,
+        names.filter((name) => !isDocument(name)),
+      );
+    }
+    return pass;
+  }
+
+  async #keepComparing(peer: string, signal: AbortSignal): Promise<void> {
+    const { time, random } = this.#parts;
+    let waitMs = 0;
+    while (!signal.aborted) {
+      const wake = new AbortController();
+      this.#wake.set(peer, wake);
+      await time.sleep(waitMs, AbortSignal.any([signal, wake.signal]));
+      if (signal.aborted) return;
+      try {
+        this.#wake.set(peer, new AbortController());
+        this.#events.passed(await this.pass(peer));
+        // So that regions do not all ask at once.
+        waitMs = EVERY_MS * (1 + random.bytes(1)[0]! / 1024);
+      } catch (error) {
+        this.#events.failed(peer, error);
+        waitMs = error instanceof BusDown || error instanceof NewerVersion ? RETRY_MS * 2 : RETRY_MS;
+      }
+      if (this.#wake.get(peer)?.signal.aborted === true) waitMs = 0;
+    }
+  }
+
+  /** The names of a bucket that the peer holds and we do not hold alike, as far as digests tell. */
+  async #differing(peer: string, bucket: number): Promise<string[]> {
+    const { bus, parked } = this.#parts;
+    const ours = new Map((await this.#ourNames(bucket)).map(({ name, digest }) => [name, digest]));
+    const names: string[] = [];
+    for (let after = '', more = true; more;) {
+      const answer = decodeNamesAnswer(await bus.ask(peer, 'bucket', encodeNamesQuestion({ bucket, after })));
+      for (const { name, digest } of answer.names) {
+        if (digest !== undefined && ours.get(name) === digest) continue;
+        // What waits for an upgrade is fetched again after it.
+        if (parseName(name) !== undefined && !parked.has(name)) names.push(name);
+      }
+      after = answer.names.at(-1)?.name ?? '';
+      more = answer.more && after !== '';
+    }
+    return names;
+  }
+
+  async #ourNames(bucket: number): Promise<NameDigest[]> {
+    const names: NameDigest[] = [];
+    for (let page: NameDigest[] | undefined; page === undefined || page.length > 0;) {
+      page = await this.#parts.store.bucket(bucket, names.at(-1)?.name ?? '', 2_000);
+      names.push(...page);
+    }
+    return names;
+  }
+
+  async #fetchDocuments(pass: Pass, names: readonly string[]): Promise<void> {
+    let left = [...names];
+    while (left.length > 0) {
+      const asked = left.slice(0, AT_ONCE.documents);
+      const held = new Map<string, Y.Doc>();
+      try {
+        for (const name of asked) held.set(name, replay(await this.#parts.store.loadDocument(name)));
+        const question = asked.map((name) => ({
+          name,
+          stateVector: Y.encodeStateVector(held.get(name)!),
+        }));
+        const answer = await this.#parts.bus.ask(pass.peer, 'state', encodeStatesQuestion(question));
+        const states = decodeStatesAnswer(answer).filter(({ name }) => held.has(name));
+        await this.#applyStates(pass, states, held);
+        const answered = new Set(states.map(({ name }) => name));
+        // An answer leaves out what did not fit, and what its region does not hold after all.
+        left = answered.size === 0 ? [] : left.filter((name) => !answered.has(name));
+      } finally {
+        for (const doc of held.values()) doc.destroy();
+      }
+    }
+  }
+
+  async #applyStates(
+    pass: Pass,
+    states: readonly StateAnswer[],
+    held: ReadonlyMap<string, Y.Doc>,
+  ): Promise<void> {
+    const rows: Row[] = [];
+    for (const state of states) {
+      pass.compared++;
+      const missing = this.#missing(pass, state, held.get(state.name)!);
+      if (missing.length > 0) pass.repaired++;
+      for (const bytes of missing) rows.push(updateRow(state.name, bytes));
+    }
+    await this.#apply(pass, rows);
+    for (const state of states)
+      if (isDivergence(state, held.get(state.name)!)) await this.#events.diverged(state.name, pass.peer);
+  }
+
+  /** One document that Yjs fails on must not end the pass for all that come after it. */
+  #missing({ peer }: Pass, { name, updates }: StateAnswer, doc: Y.Doc): Uint8Array[] {
+    try {
+      return missingIn(doc, updates);
+    } catch (error) {
+      this.#events.failed(peer, error);
+      return [];
+    }
+  }
+
+  async #fetchScopes(pass: Pass, names: readonly string[]): Promise<void> {
+    let left = [...names];
+    while (left.length > 0) {
+      const asked = left.slice(0, AT_ONCE.scopes);
+      const answer = await this.#parts.bus.ask(pass.peer, 'cells', encodeScopesQuestion(asked));
+      const entries = decodeScopesAnswer(answer).filter(({ scope }) => asked.includes(scope));
+      const held = Map.groupBy(await this.#parts.store.loadCells(asked), ({ scope }) => scope);
+      const rows: Row[] = [];
+      for (const { scope, cells } of entries) {
+        pass.compared++;
+        const ours = new Map((held.get(scope) ?? []).map((cell) => [cell.key, cell]));
+        const missing = cells.filter((cell) => wins(cell, ours.get(cell.key)));
+        if (missing.length === 0) continue;
+        pass.repaired++;
+        rows.push({ entry: cellsEntry(scope, ...missing) });
+      }
+      await this.#apply(pass, rows);
+      const answered = new Set(entries.map(({ scope }) => scope));
+      left = answered.size === 0 ? [] : left.filter((name) => !answered.has(name));
+    }
+  }
+
+  /** As what came by the stream, but without a cursor. */
+  async #apply(pass: Pass, rows: readonly Row[]): Promise<void> {
+    let batch: Row[] = [];
+    let bytes = 0;
+    const flush = async (): Promise<void> => {
+      if (batch.length === 0) return;
+      const own = await this.#events.own(batch);
+      const result = await this.#parts.store.apply({ peer: pass.peer, rows: batch, own, parked: [] });
+      this.#events.applied(batch, result);
+      pass.rows += batch.length;
+      pass.bytes += bytes;
+      batch = [];
+      bytes = 0;
+    };
+    for (const row of rows) {
+      batch.push(row);
+      bytes += row.entry.kind === 'update' ? row.entry.bytes.length : 256 * row.entry.cells.length;
+      if (bytes >= BATCH_BYTES) await flush();
+    }
+    await flush();
+  }
+}
+
+/**
+ * Applies updates to the copy and returns what they brought: what Yjs emits is exactly that, so
+ * nothing is stored twice. Where something still waits for others, the updates as received.
+ */
+function missingIn(doc: Y.Doc, updates: readonly Uint8Array[]): Uint8Array[] {
+  const before = pendingOf(doc);
+  const emitted: Uint8Array[] = [];
+  const take = (bytes: Uint8Array): void => void emitted.push(bytes);
+  doc.on('update', take);
+  for (const update of updates) integrate(doc, update, 'repair');
+  doc.off('update', take);
+  return !hasPending(doc) || pendingOf(doc) === before ? emitted : [...updates];
+}
+
+/** What waits inside a document, as a text to compare. */
+const pendingOf = ({ store }: Y.Doc): string =>
+  `${store.pendingStructs?.update.join() ?? ''} ${store.pendingDs?.join() ?? ''}`;
+
+function isDivergence(theirs: StateAnswer, doc: Y.Doc): boolean {
+  if (theirs.pending || hasPending(doc)) return false;
+  const ours = comparableOf(theirs.name, doc);
+  return (
+    ours.digest !== theirs.digest &&
+    ours.deletes === theirs.deletes &&
+    isSameVector(ours.stateVector, theirs.stateVector)
+  );
+}

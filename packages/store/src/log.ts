@@ -1,0 +1,59 @@
+import type { Cell } from '@causeway/protocol';
+import type { Row } from '@causeway/replica';
+import { numberArray, textArray } from './array-literal.ts';
+import type { Connection, Fields } from './connection.ts';
+
+const DOCUMENT = 'select bytes from causeway.log where zone = $1 and name = $2 order by id';
+
+export async function loadDocument(
+  connection: Connection,
+  zone: string,
+  name: string,
+): Promise<Uint8Array[]> {
+  const rows = await connection.query(DOCUMENT, [zone, name]);
+  return rows.map((row) => new Uint8Array(row['bytes'] as Buffer));
+}
+
+const CELLS = `
+  select scope, key, v, value from causeway.cells
+  where zone = $1 and scope = any($2::text[]) order by scope, key`;
+
+export async function loadCells(
+  connection: Connection,
+  zone: string,
+  scopes: readonly string[],
+): Promise<Cell[]> {
+  const rows = await connection.query(CELLS, [zone, textArray(scopes)]);
+  return rows.map((row) => cellOf(row['scope'] as string, row));
+}
+
+const ROWS = `
+  select l.id, l.name, l.bytes, l.member
+  from unnest($2::text[], $3::bigint[]) as asked(name, id) join causeway.log l using (name, id)
+  where l.zone = $1 order by l.id`;
+
+export async function loadRows(
+  connection: Connection,
+  zone: string,
+  rows: readonly { name: string; id: number }[],
+): Promise<{ id: number; entry: Row['entry'] & { kind: 'update' } }[]> {
+  const found = await connection.query(ROWS, [
+    zone,
+    textArray(rows.map(({ name }) => name)),
+    numberArray(rows.map(({ id }) => id)),
+  ]);
+  return found.map((row) => ({ id: Number(row['id']), entry: updateOf(row) }));
+}
+
+export function updateOf(row: Fields): Row['entry'] & { kind: 'update' } {
+  const bytes = new Uint8Array(row['bytes'] as Buffer);
+  const update = { kind: 'update', name: row['name'] as string, bytes } as const;
+  return row['member'] === null ? update : { ...update, member: row['member'] as string };
+}
+
+export const cellOf = (scope: string, row: Fields): Cell => ({
+  scope,
+  key: row['key'] as string,
+  v: row['v'] as string,
+  value: JSON.parse(row['value'] as string) as unknown,
+});

@@ -1,0 +1,289 @@
+/* Losses that the stream cannot make good, each repaired from state: one list. */
+import { canvasName, channelScope, encodeEntry, messageScope, segmentName } from '@causeway/protocol';
+import { afterEach, describe, expect, it } from 'vitest';
+import * as Y from 'yjs';
+import { durable } from './replay.ts';
+import { CHANNEL, WORKSPACE, World, idOf, outcomeOf } from './world.ts';
+
+const CANVAS = canvasName(WORKSPACE, 'plan');
+const SEGMENT = segmentName(WORKSPACE, CHANNEL, 1);
+
+let world: World;
+const open = (regions = ['us', 'eu'], more: { seed?: number; processes?: number } = {}): World =>
+  (world = new World({ regions, ...more }));
+afterEach(() => world.close());
+
+const say = (region: string, ...bodies: string[]) =>
+  Promise.all(bodies.map((body) => world.at(region).execute(world.post(body))));
+const shows = (region: string, ...bodies: string[]) =>
+  world.until(
+    async () => [...(await world.bodies(region))].sort().join() === [...bodies].sort().join(),
+    `${bodies.join()} in ${region}`,
+  );
+const notices = (region: string) => world.region(region).processes.flatMap(({ notices }) => notices);
+const lastSequence = (region: string) => world.network.broker(region).stream.lastSequence;
+const outboxEmpty = (region: string) =>
+  world.until(
+    async () => (await world.region(region).store.unpublished({ olderThanMs: 0, limit: 1 })).length === 0,
+    `the outbox of ${region} is empty`,
+  );
+/** Everything durable of two regions is the same, byte for byte. */
+const alike = (one: string, other: string, scopes: string[] = [], canvases: string[] = []) =>
+  world.until(async () => {
+    const [a, b] = await Promise.all(
+      [one, other].map((name) => durable(world.region(name), scopes, canvases)),
+    );
+    return JSON.stringify([a!.documents, a!.cells]) === JSON.stringify([b!.documents, b!.cells]);
+  }, `${one} and ${other} hold the same`);
+
+/** Writes into a canvas as a client would. */
+async function draw(region: string, client: number, texts: string[], name = CANVAS): Promise<void> {
+  const doc = new Y.Doc();
+  doc.clientID = client;
+  for (const text of texts) doc.getText('t').insert(0, text);
+  await world.at(region).writeCanvas(name, Y.encodeStateAsUpdate(doc), 'ada');
+}
+
+describe('a loss is repaired from state', () => {
+  it('R15 what retention deleted before a peer read it (PAINS 20)', async () => {
+    open();
+    await say('us', 'one');
+    await shows('eu', 'one');
+    world.cut('us', 'eu');
+    const post = world.post('expired');
+    await world.at('us').execute(post);
+    await world.at('us').execute(world.react(idOf(post), true, world.v()));
+    await world.time.sleep(5_000);
+    world.network.purge('us', lastSequence('us') + 1);
+    await say('us', 'after');
+    world.heal();
+    await shows('eu', 'one', 'expired', 'after');
+    await alike('us', 'eu', [messageScope(WORKSPACE, CHANNEL, idOf(post))]);
+    expect(notices('eu').some(({ what }) => what === 'repaired')).toBe(true);
+  });
+
+  it('R15 what a stream held that was made anew', async () => {
+    open();
+    await say('us', 'one');
+    await shows('eu', 'one');
+    world.cut('us', 'eu');
+    await say('us', 'two');
+    await outboxEmpty('us');
+    world.network.recreate('us');
+    await say('us', 'three');
+    await outboxEmpty('us');
+    world.heal();
+    await shows('eu', 'one', 'two', 'three');
+  });
+
+  it('R15 a stream that lost its end and grew again while its publisher was away, seen by nobody', async () => {
+    open();
+    await say('us', 'one');
+    await shows('eu', 'one');
+    await world.time.sleep(3_000);
+    const read = lastSequence('us');
+    const { incarnation } = world.at('us').publisher.stream!;
+    world.cut('us', 'eu');
+    await say('us', 'lost');
+    await outboxEmpty('us');
+    world.region('us').processes[0]!.crash();
+    // Numbered as the peer expects and as the publisher remembers: neither learns that something was lost.
+    world.network.rewind('us', read);
+    const { stream } = world.network.broker('us');
+    const at = world.time.now();
+    const bytes = encodeEntry({ kind: 'heartbeat', sentAt: at, incarnation });
+    for (let n = 0; n < 50; n++)
+      stream.append({ id: `${incarnation}.again${n}`, name: '-/heartbeat', bytes, at });
+    world.start('us');
+    await say('us', 'two');
+    world.heal();
+    await shows('eu', 'one', 'two', 'lost');
+    expect(notices('eu').some(({ what }) => what === 'started-over')).toBe(false);
+  });
+
+  it('R15 a stream that lost its end and has grown past the cursor again', async () => {
+    open();
+    await say('us', 'one');
+    await shows('eu', 'one');
+    world.cut('us', 'eu');
+    await say('us', 'lost');
+    await outboxEmpty('us');
+    world.region('us').processes[0]!.crash();
+    world.network.rewind('us', 1);
+    world.start('us');
+    const later = Array.from({ length: 30 }, (_, n) => `later ${n}`);
+    for (const body of later) await say('us', body);
+    world.heal();
+    await shows('eu', 'one', 'lost', ...later);
+  });
+
+  it('R3 R15 a region whose disk was deleted is whole again, what only it had published included', async () => {
+    open(['us', 'eu', 'ap']);
+    const post = world.post('one');
+    await world.at('us').execute(post);
+    await world.at('us').execute(world.react(idOf(post), true, world.v()));
+    await say('eu', 'two');
+    await draw('us', 7, ['hello', 'world']);
+    for (const region of ['us', 'eu', 'ap']) await shows(region, 'one', 'two');
+    await world.at('eu').execute(world.remove(idOf(post)));
+    for (const region of ['us', 'eu', 'ap']) await shows(region, 'two');
+    await outboxEmpty('us');
+    world.region('us').processes[0]!.crash();
+    world.region('us').store.wipe();
+    world.network.wipe('us');
+    world.start('us');
+    await shows('us', 'two');
+    await alike('us', 'eu', [messageScope(WORKSPACE, CHANNEL, idOf(post))], [CANVAS]);
+    await say('us', 'three');
+    await shows('ap', 'two', 'three');
+  });
+
+  it('R15 deletes, which move no state vector', async () => {
+    open();
+    const post = world.post('one');
+    await world.at('us').execute(post);
+    await draw('us', 7, ['abc']);
+    await shows('eu', 'one');
+    await alike('us', 'eu', [], [CANVAS]);
+    world.cut('us', 'eu');
+    const live = await world.at('us').documents.open(CANVAS);
+    const client = new Y.Doc();
+    Y.applyUpdate(client, Y.encodeStateAsUpdate(live.doc));
+    const before = Y.encodeStateVector(client);
+    client.getText('t').delete(0, 2);
+    await world.at('us').writeCanvas(CANVAS, Y.encodeStateAsUpdate(client, before), 'ada');
+    await outboxEmpty('us');
+    world.network.purge('us', lastSequence('us') + 1);
+    world.heal();
+    await alike('us', 'eu', [], [CANVAS]);
+    const there = await world.at('eu').documents.open(CANVAS);
+    expect(there.doc.getText('t').toJSON()).toBe('c');
+  });
+
+  it('R10 R15 a document larger than any message (payload limit)', async () => {
+    open();
+    world.cut('us', 'eu');
+    const word = 'x'.repeat(200_000);
+    for (let n = 0; n < 20; n++) await draw('us', 100 + n, [word]);
+    await outboxEmpty('us');
+    world.network.purge('us', lastSequence('us') + 1);
+    world.heal();
+    await alike('us', 'eu', [], [CANVAS]);
+  });
+
+  it('R15 a pass over documents that are alike loads none of them', async () => {
+    open();
+    for (let channel = 0; channel < 200; channel++)
+      await world.at('us').execute(world.post('hello', { channel: `c${channel}` }));
+    const isCold = async (region: string): Promise<boolean> => {
+      const buckets = await world.region(region).store.buckets();
+      const sum = (of: 'names' | 'stale') => buckets.reduce((total, bucket) => total + bucket[of], 0);
+      return sum('names') === 400 && sum('stale') === 0;
+    };
+    await world.until(async () => (await isCold('us')) && (await isCold('eu')), 'all digests are there');
+    const loads: string[] = [];
+    world.region('eu').faults.inject((operation, when) => {
+      if (when === 'before' && ['loadDocument', 'loadState', 'loadCells'].includes(operation))
+        loads.push(operation);
+      return undefined;
+    });
+    let asked = 0;
+    world.region('us').faults.inject((operation, when) => {
+      if (when === 'before' && operation === 'buckets') asked++;
+      return undefined;
+    });
+    await world.until(() => asked >= 2, 'two passes');
+    expect(loads).toEqual([]);
+  });
+
+  it('R15 answers that get lost are asked for again', async () => {
+    open();
+    world.cut('us', 'eu');
+    await say('us', 'one');
+    await outboxEmpty('us');
+    world.network.purge('us', lastSequence('us') + 1);
+    world.network.broker('us').answersToLose = 3;
+    world.heal();
+    await shows('eu', 'one');
+  });
+
+  it('R1 R15 repairs are no echo: what came by repair is not published again', async () => {
+    open();
+    world.cut('us', 'eu');
+    await say('us', 'one');
+    await outboxEmpty('us');
+    world.network.purge('us', lastSequence('us') + 1);
+    world.heal();
+    await shows('eu', 'one');
+    const ours = world.network
+      .broker('eu')
+      .stream.read(1, 10_000)
+      .map(({ name }) => name);
+    expect(ours).not.toContain(SEGMENT);
+    expect(
+      ours.filter((name) => name !== '-/heartbeat' && name !== channelScope(WORKSPACE, CHANNEL)),
+    ).toEqual([]);
+  });
+});
+
+describe('level zone', () => {
+  const atZone = (region: string, body: string, process = 0) =>
+    world.region(region).processes[process]!.replica.execute(world.post(body), { level: 'zone' });
+
+  it('R3 is given when a peer has committed it, also for cells', async () => {
+    open();
+    const post = world.post('one');
+    const ack = await world.at('us').execute(post, { level: 'zone' });
+    expect(ack.level).toBe('zone');
+    expect((await durable(world.region('eu'), [])).views[idOf(post)]).toMatchObject({ body: 'one' });
+    const reaction = world.react(idOf(post), true, world.v());
+    await world.at('us').execute(reaction, { level: 'zone' });
+    expect(
+      await world.region('eu').store.loadCells([messageScope(WORKSPACE, CHANNEL, idOf(post))]),
+    ).toHaveLength(1);
+  });
+
+  it('R3 is not given while no peer answers; the write is made, and a repeat waits on', async () => {
+    open();
+    await say('us', 'warm');
+    world.cut('us', 'eu');
+    const post = world.post('one');
+    expect(await outcomeOf(world.at('us').execute(post, { level: 'zone' }))).toBe('not-replicated');
+    expect(await world.bodies('us')).toContain('one');
+    const again = world.at('us').execute(post, { level: 'zone' });
+    world.heal();
+    expect((await again).level).toBe('zone');
+    expect(await world.bodies('eu')).toContain('one');
+  });
+
+  it('R3 R4 a repeat through another process or another region is asked about', async () => {
+    open(['us', 'eu'], { processes: 2 });
+    const post = world.post('one');
+    await world.at('us').execute(post);
+    await shows('eu', 'one');
+    for (const region of ['us', 'eu'])
+      for (const { replica } of world.region(region).processes)
+        expect((await replica.execute(post, { level: 'zone' })).level).toBe('zone');
+  });
+
+  it('R3 does not believe a report about an older incarnation', async () => {
+    open();
+    for (let n = 0; n < 50; n++) await atZone('us', `${n}`);
+    world.network.cut('us', 'eu');
+    world.network.recreate('us');
+    await world.until(() => lastSequence('us') < 10, 'made anew');
+    expect(await outcomeOf(atZone('us', 'later'))).toBe('not-replicated');
+    expect(await world.bodies('eu')).not.toContain('later');
+  });
+
+  it('R3 survives the loss of the disks of the region that gave it', async () => {
+    open(['us', 'eu', 'ap']);
+    const bodies = Array.from({ length: 20 }, (_, n) => `${n}`);
+    await Promise.all(bodies.map((body) => atZone('us', body)));
+    world.region('us').processes[0]!.crash();
+    world.region('us').store.wipe();
+    world.network.wipe('us');
+    world.start('us');
+    for (const region of ['us', 'eu', 'ap']) await shows(region, ...bodies);
+  });
+});
