@@ -14,6 +14,8 @@ export type Sample = {
   fromFuture: number;
   natsUp: boolean;
   peers: Pipe[];
+  compactor: { compacted: number; rowsRemoved: number; failed: number };
+  quarantined: number;
   diverged: number;
 };
 
@@ -122,6 +124,18 @@ export class Metrics {
       (of) => of.oldestUnpublishedMs / 1000,
     );
     gauge('causeway_documents', 'Documents in memory', (of) => of.documents);
+    gauge('causeway_compacted', 'Documents rewritten by this process', (of) => of.compactor.compacted);
+    gauge('causeway_rows_removed', 'Rows of the log that went with it', (of) => of.compactor.rowsRemoved);
+    gauge(
+      'causeway_compactions_failed',
+      'Documents that could not be rewritten',
+      (of) => of.compactor.failed,
+    );
+    gauge(
+      'causeway_quarantined',
+      'Documents left alone because their log is too large',
+      (of) => of.quarantined,
+    );
     gauge('causeway_nats_up', '1 when this region reaches its own broker', (of) => Number(of.natsUp));
     gauge(
       'causeway_diverged_documents',

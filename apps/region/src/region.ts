@@ -121,6 +121,8 @@ const sampleOf = ({ zone, replica }: Zone): Sample => ({
   natsUp: replica.publisher.connected,
   peers: replica.peers(),
   diverged: replica.diverged,
+  compactor: replica.compactor.counts,
+  quarantined: replica.compactor.quarantined,
 });
 
 const aborted = (signal: AbortSignal): Promise<void> =>

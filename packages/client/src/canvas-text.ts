@@ -129,9 +129,9 @@ export class CanvasText {
     const left = this.#sheet;
     this.#next = undefined;
     this.#hasBrought = bring;
-    if (bring) bringWrites(left.document.doc, next.doc);
-    const before = left.text.toString();
     this.#sheet = this.#take(next);
+    if (bring) bringWrites(left.document.doc, next.doc, this);
+    const before = left.text.toString();
     this.#leave(left);
     this.#snapshot = undefined;
     const change = changeBetween(before, this.#sheet.text.toString());
@@ -179,11 +179,11 @@ function nextNameOf(name: string, { message }: CausewayError): string {
  * What one document's own client wrote and the other does not hold, deletes included. Nothing that
  * stands on what the other one left out is taken: it would wait there for ever.
  */
-function bringWrites(from: Y.Doc, to: Y.Doc): void {
+function bringWrites(from: Y.Doc, to: Y.Doc, origin: unknown): void {
   const vector = Y.decodeStateVector(Y.encodeStateVector(from));
   for (const client of vector.keys()) vector.set(client, Number.MAX_SAFE_INTEGER);
   vector.set(from.clientID, Y.getState(to.store, from.clientID));
-  Y.applyUpdate(to, Y.encodeStateAsUpdate(from, Y.encodeStateVector(vector)));
+  Y.applyUpdate(to, Y.encodeStateAsUpdate(from, Y.encodeStateVector(vector)), origin);
   to.store.pendingStructs = null;
   to.store.pendingDs = null;
 }

@@ -11,6 +11,10 @@ const CELLS = 100;
 /** A region for tests: one workspace, one channel, no time of its own. */
 export class FakeRegion {
   readonly segments = new Map<number, Segment>();
+  /** By name. */
+  readonly canvases = new Map<string, Y.Doc>();
+  /** Documents at which sockets are closed with a code and a reason, when they open. */
+  readonly closed = new Map<string, [code: number, reason: string]>();
   readonly sockets: FakeSocket[] = [];
   readonly cells: Cell[] = [];
   /** Newest first; pages are cut from it. */
@@ -56,6 +60,8 @@ export class FakeRegion {
   };
 
   documentOf(name: string): Y.Doc {
+    const canvas = this.canvases.get(name);
+    if (canvas !== undefined) return canvas;
     for (const [number, { doc }] of this.segments)
       if (segmentName('acme', 'general', number) === name) return doc;
     throw new Error(`no ${name}`);
@@ -82,12 +88,24 @@ export class FakeSocket {
       if (this.readyState !== 0) return;
       this.readyState = 1;
       this.onopen?.();
-      this.tell(region.cells);
+      const end = region.closed.get(this.name);
+      if (end !== undefined) return this.close(...end);
+      if (region.canvases.has(this.name)) this.#ask();
+      else this.tell(region.cells);
     });
     this.#doc.on('update', this.#update);
   }
 
+  /** What does the client have that is not here? */
+  #ask(): void {
+    this.#say((to) => {
+      encoding.writeVarUint(to, SYNC);
+      sync.writeSyncStep1(to, this.#doc);
+    });
+  }
+
   send(data: Uint8Array): void {
+    if (this.readyState !== 1) return;
     const from = decoding.createDecoder(data);
     if (decoding.readVarUint(from) !== SYNC) return;
     this.#say((to) => {
@@ -124,7 +142,8 @@ export class FakeSocket {
   #say(write: (to: encoding.Encoder) => void): void {
     const to = encoding.createEncoder();
     write(to);
-    this.say(encoding.toUint8Array(to));
+    // Only a question has an answer.
+    if (encoding.length(to) > 1) this.say(encoding.toUint8Array(to));
   }
 }
 

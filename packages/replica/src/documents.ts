@@ -1,9 +1,10 @@
 import { CausewayError } from '@causeway/protocol';
 import { LiveDocument } from './live-document.ts';
-import type { Store } from './ports.ts';
 
 /** Bytes of updates that documents in memory may hold before idle ones leave. */
 const BUDGET_BYTES = 128 * 1024 * 1024;
+/** A document that nobody has asked for, or told of a write, for this long leaves whatever the budget says. */
+const IDLE_MS = 30_000;
 /** Every document costs something, however small. */
 const DOCUMENT_BYTES = 8 * 1024;
 
@@ -15,31 +16,34 @@ const QUARANTINED = 1_000;
 type Slot = {
   loading: Promise<LiveDocument>;
   live: LiveDocument | undefined;
+  usedAt: number;
   /** Committed elsewhere while the log was being read: applied when it has been. */
   missed: Uint8Array[];
 };
 
+export type DocumentsParts = {
+  /** Everything committed of a document, in log order. */
+  load(name: string): Promise<Uint8Array[]>;
+  /** Is a write of it waiting or under way? */
+  isBusy(name: string): boolean;
+  /** Hears of a document that was found too large to be loaded. */
+  quarantine(name: string, bytes: number): void;
+  now(): number;
+};
+
 /**
  * The documents in memory. One load however many ask; what is committed while a load runs is not
- * missed; the ones used longest ago leave when the budget is exceeded and nobody needs them.
+ * missed. Those that nobody needs leave when they are idle, or when the budget is exceeded, the
+ * ones used longest ago first.
  */
 export class Documents {
-  readonly #store: Pick<Store, 'loadDocument'>;
-  readonly #isBusy: (name: string) => boolean;
-  readonly #quarantine: (name: string, bytes: number) => void;
+  readonly #parts: DocumentsParts;
   readonly #quarantined = new Set<string>();
   /** Least recently used first: a Map keeps the order in which keys were set. */
   readonly #slots = new Map<string, Slot>();
 
-  /** `quarantine` hears of a document that was found too large to be loaded. */
-  constructor(
-    store: Pick<Store, 'loadDocument'>,
-    isBusy: (name: string) => boolean,
-    quarantine: (name: string, bytes: number) => void = () => undefined,
-  ) {
-    this.#store = store;
-    this.#isBusy = isBusy;
-    this.#quarantine = quarantine;
+  constructor(parts: DocumentsParts) {
+    this.#parts = parts;
   }
 
   get size(): number {
@@ -54,9 +58,10 @@ export class Documents {
     if (this.#quarantined.has(name)) return Promise.reject(tooLarge());
     let slot = this.#slots.get(name);
     if (slot === undefined) {
-      slot = { loading: undefined as never, live: undefined, missed: [] };
+      slot = { loading: undefined as never, live: undefined, usedAt: 0, missed: [] };
       slot.loading = this.#load(name, slot);
     }
+    slot.usedAt = this.#parts.now();
     this.#slots.delete(name);
     this.#slots.set(name, slot);
     return slot.loading;
@@ -97,6 +102,15 @@ export class Documents {
     return slot !== undefined && slot.live?.made(row) !== true;
   }
 
+  /** Lets go of what has been idle for long. */
+  leaveIdle(): void {
+    const until = this.#parts.now() - IDLE_MS;
+    for (const [name, { live, usedAt }] of this.#slots) {
+      if (usedAt > until) return;
+      if (live !== undefined && !this.#isNeeded(name, live)) this.drop(name);
+    }
+  }
+
   /** Forgets a document whose copy may differ from the log; those who watch it are told. */
   drop(name: string): void {
     const slot = this.#slots.get(name);
@@ -107,7 +121,7 @@ export class Documents {
 
   async #load(name: string, slot: Slot): Promise<LiveDocument> {
     try {
-      const rows = await this.#store.loadDocument(name);
+      const rows = await this.#parts.load(name);
       this.#checkSize(name, rows);
       const live = new LiveDocument(name, rows);
       // Dropped meanwhile: this copy may already be stale, and nobody would tell it what comes.
@@ -128,7 +142,7 @@ export class Documents {
     if (this.#quarantined.size >= QUARANTINED)
       this.#quarantined.delete(this.#quarantined.values().next().value!);
     this.#quarantined.add(name);
-    this.#quarantine(name, bytes);
+    this.#parts.quarantine(name, bytes);
     throw tooLarge();
   }
 
@@ -137,10 +151,14 @@ export class Documents {
     for (const { live } of this.#slots.values()) bytes += (live?.bytes ?? 0) + DOCUMENT_BYTES;
     for (const [name, { live }] of this.#slots) {
       if (bytes <= BUDGET_BYTES) return;
-      if (name === keep || live === undefined || live.listeners.size > 0 || this.#isBusy(name)) continue;
+      if (name === keep || live === undefined || this.#isNeeded(name, live)) continue;
       bytes -= live.bytes + DOCUMENT_BYTES;
       this.drop(name);
     }
+  }
+
+  #isNeeded(name: string, live: LiveDocument): boolean {
+    return live.listeners.size > 0 || this.#parts.isBusy(name);
   }
 }
 

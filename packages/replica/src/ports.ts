@@ -327,8 +327,18 @@ export type Hello = {
   lastSequence: number;
 };
 
-/** How far a region has stored a peer's stream: told to that peer after each commit of the receiver. */
-export type StoredUpTo = { region: string; incarnation: string; sequence: number; messageId: string };
+/**
+ * What a region has stored of a peer's stream, told to that peer after each commit of the receiver:
+ * everything above `after` up to `sequence`. Of what lies at or below `after` it does not speak: messages
+ * that expired before they were read leave a hole there.
+ */
+export type StoredUpTo = {
+  region: string;
+  incarnation: string;
+  after: number;
+  sequence: number;
+  messageId: string;
+};
 
 /** What can be asked of a region, besides hello. Bodies are the asker's business. */
 export type Operation = 'buckets' | 'bucket' | 'state' | 'cells' | 'holds' | 'decide';

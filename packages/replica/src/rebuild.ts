@@ -47,15 +47,15 @@ async function standBy(
   { failed }: RebuildEvents,
   signal: AbortSignal,
 ): Promise<void> {
-  const documents: Documents = new Documents(
-    {
-      loadDocument: async (name) => {
-        await tail.started();
-        return store.loadDocument(name);
-      },
+  const documents: Documents = new Documents({
+    load: async (name) => {
+      await tail.started();
+      return store.loadDocument(name);
     },
-    () => false,
-  );
+    isBusy: () => false,
+    quarantine: (_name, bytes) => failed(new Error(`a document of ${bytes} bytes is too large to be read`)),
+    now: () => time.now(),
+  });
   const tail: Tail = new Tail(
     { store, documents, cells: new Cells(store), time },
     { brought: () => undefined, changed: () => undefined },

@@ -233,17 +233,17 @@ export class Receiver {
       cursor.sequence - reading.cursor.sequence < IDLE_CURSOR
     ) {
       // Heartbeats leave nothing to store. And once more, in case that the last report was lost.
-      this.#report(cursor);
+      this.#report(cursor, reading);
       return;
     }
     await this.#apply(batch);
     reading.cursor = cursor;
-    this.#report(cursor);
+    this.#report(cursor, reading);
   }
 
-  /** Tells the peer how far its stream is committed here (level `zone`). */
-  #report({ incarnation, sequence, messageId }: Cursor): void {
-    this.#bus.report(this.#peer, { region: this.#region, incarnation, sequence, messageId });
+  /** Tells the peer what of its stream is committed here (level `zone`). */
+  #report({ incarnation, sequence, messageId }: Cursor, { after }: Reading): void {
+    this.#bus.report(this.#peer, { region: this.#region, incarnation, after, sequence, messageId });
   }
 
   /** Decodes messages; takes heartbeats out and parks what it cannot read. */
@@ -325,24 +325,45 @@ class Reading {
   /** The stream is the cursor's, or there is none to compare with. */
   verified: boolean;
 
+  /** Everything above this sequence has been read, without a hole. */
+  after: number;
+  #last: number;
+
   constructor(cursor: Cursor | undefined) {
     this.cursor = cursor;
     this.verified = cursor === undefined;
+    this.after = cursor?.sequence ?? 0;
+    this.#last = this.after;
   }
 
   accept(deliveries: Delivery[]): Delivery[] {
     const first = deliveries[0];
-    if (this.verified || first === undefined) return deliveries;
+    if (first === undefined) return deliveries;
+    const fresh = this.#verify(first) ? deliveries.slice(1) : deliveries;
+    for (const { sequence } of fresh) {
+      // Expired or purged before it was read, at a resume as well as in the middle of reading.
+      if (sequence > this.#last + 1) {
+        this.gap = true;
+        this.after = sequence - 1;
+      }
+      this.#last = Math.max(this.#last, sequence);
+    }
+    return fresh;
+  }
+
+  /** True when the first message of all is the one that the cursor points at. */
+  #verify(first: Delivery): boolean {
+    if (this.verified) return false;
     this.verified = true;
     const { sequence, messageId } = this.cursor!;
     if (first.sequence === sequence && first.id !== messageId)
       throw new AnotherStream(`message ${sequence} is ${first.id}, was ${messageId}`);
     if (first.sequence < sequence) throw new AnotherStream(`sequence ${first.sequence} after ${sequence}`);
-    if (first.sequence > sequence) {
-      this.gap = true;
-      return deliveries;
-    }
-    return deliveries.slice(1);
+    if (first.sequence === sequence) return true;
+    // No proof either way, though it may be the very next one.
+    this.gap = true;
+    this.after = first.sequence - 1;
+    return false;
   }
 }
 

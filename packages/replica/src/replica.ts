@@ -111,6 +111,8 @@ export type Reader = {
 };
 
 const TIDY_EVERY_MS = 30_000;
+/** How often idle documents leave. */
+const LEAVE_EVERY_MS = 5_000;
 /** Commands accepted and not answered yet, those that wait for a look-up or a load included. */
 const UNDER_WAY = 20_000;
 /** How long a command waits for the level `zone`. */
@@ -162,16 +164,16 @@ export class Replica {
       reload: (key) => (isDocument(key) ? this.documents.open(key) : Promise.resolve(undefined)),
     });
     // The tail begins before anything is loaded, so that nothing which commits later is missed.
-    this.documents = new Documents(
-      {
-        loadDocument: async (name) => {
-          await this.#tail.started();
-          return store.loadDocument(name);
-        },
+    this.documents = new Documents({
+      load: async (name) => {
+        await this.#tail.started();
+        return store.loadDocument(name);
       },
-      (name) => this.#queue.has(name),
-      (name, bytes) => options.notice({ what: 'quarantined', kind: parseName(name)?.kind, bytes }),
-    );
+      isBusy: (name) => this.#queue.has(name),
+      quarantine: (name, bytes) =>
+        options.notice({ what: 'quarantined', kind: parseName(name)?.kind, bytes }),
+      now: () => time.now(),
+    });
     this.cells = new Cells({
       loadCells: async (scopes) => {
         await this.#tail.started();
@@ -304,6 +306,7 @@ export class Replica {
       this.#inRole('receiver', (leading) => this.#receive(leading), signal),
       this.#inRole('compactor', (leading) => this.compactor.run(leading), signal),
       this.#tidying(signal),
+      this.#leaving(signal),
       this.#tail.run(signal),
       this.#inRole('projector', (leading) => this.#projector.run(leading), signal),
     ]);
@@ -613,6 +616,13 @@ export class Replica {
   #passed({ repaired, ...pass }: Pass): void {
     this.#divergence.passed(pass.peer);
     if (repaired > 0) this.#options.notice({ what: 'repaired', repaired, ...pass });
+  }
+
+  async #leaving(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#options.time.sleep(LEAVE_EVERY_MS, signal);
+      this.documents.leaveIdle();
+    }
   }
 
   async #tidying(signal: AbortSignal): Promise<void> {

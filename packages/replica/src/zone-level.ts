@@ -121,7 +121,8 @@ export class ZoneLevel {
       const place = this.#kept.get(seq)?.place;
       if (place === undefined) return false;
       return [...this.#reports.values()].some(
-        ({ incarnation, sequence }) => incarnation === place.incarnation && sequence >= place.sequence,
+        ({ incarnation, after, sequence }) =>
+          incarnation === place.incarnation && after < place.sequence && place.sequence <= sequence,
       );
     });
   }

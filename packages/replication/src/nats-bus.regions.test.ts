@@ -360,7 +360,7 @@ test('R3 reports that are none, or of strangers, are not heard', async () => {
   const reports: StoredUpTo[] = [];
   us.hearReports((report) => void reports.push(report));
   const peer = await world.as('us', peerUser(ZONE, 'eu'), 'peer', '_INBOX_eu');
-  const stored = { region: 'eu', incarnation: 'i1', sequence: 3, messageId: 'i1.3' };
+  const stored = { region: 'eu', incarnation: 'i1', after: 0, sequence: 3, messageId: 'i1.3' };
   for (const said of ['', '{', 'null', '{}', { ...stored, region: 'ap' }, { ...stored, sequence: '3' }])
     peer.publish('ae.us.stored', typeof said === 'string' ? said : JSON.stringify(said));
   await until(() => {

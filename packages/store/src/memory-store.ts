@@ -310,7 +310,9 @@ export class MemoryStore implements Store {
 
   /** The disk is gone: an empty database of another identity takes its place, and every role is lost. */
   wipe(): void {
-    this.#disk = new Disk();
+    // Numbers go on: who read the old disk must not take rows of the new one for those.
+    const { seq, commit } = this.#disk;
+    this.#disk = Object.assign(new Disk(), { seq, commit });
     this.#wiped++;
     this.#leads.lose();
   }

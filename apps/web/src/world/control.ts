@@ -11,6 +11,9 @@ export type WorldRegion = {
   zones: string[];
   ready: boolean;
   parts: Record<string, { state: string }>;
+  /** One entry per zone and peer. */
+  peers: { region: string; connected: boolean; lagMs?: number; heardAt?: number }[];
+  waiting: { zone: string; publishes: { updates: number } }[];
 };
 /** One direction of a link. */
 export type Road = { from: string; to: string; delayMs: number; cut?: string };

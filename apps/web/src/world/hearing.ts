@@ -1,6 +1,6 @@
 import type { WorldRegion } from './control.ts';
 
-/** What a region hears from its peers, in its own words (`/readyz`). */
+/** What a region hears from its peers, by the mouths of all its servers. */
 export type Hearing = {
   /** Rows that wait for the broker. */
   publishesWaiting: number;
@@ -15,34 +15,19 @@ export type PeerHearing = {
   silentMs?: number;
 };
 
-type Readiness = {
-  zones: {
-    waiting: { publishes: number };
-    peers: { peer: string; connected: boolean; lagMs?: number; heardAt?: number }[];
-  }[];
-};
-
-const PATIENCE_MS = 2_000;
-
-/** `undefined` when the region does not answer. A peer in two zones is heard as its worse one. */
-export async function hear({ url }: WorldRegion): Promise<Hearing | undefined> {
-  try {
-    const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(PATIENCE_MS) });
-    const { zones } = (await answer.json()) as Readiness;
-    const peers = new Map<string, PeerHearing>();
-    for (const { peer, connected, lagMs, heardAt } of zones.flatMap((zone) => zone.peers)) {
-      const heard: PeerHearing = {
-        peer,
-        connected,
-        ...(lagMs === undefined ? {} : { lagMs }),
-        ...(heardAt === undefined ? {} : { silentMs: Math.max(0, Date.now() - heardAt) }),
-      };
-      const known = peers.get(peer);
-      if (known === undefined || (heard.silentMs ?? 0) > (known.silentMs ?? 0)) peers.set(peer, heard);
-    }
-    const publishesWaiting = zones.reduce((sum, { waiting }) => sum + waiting.publishes, 0);
-    return { publishesWaiting, peers: [...peers.values()] };
-  } catch {
-    return undefined;
+/** A peer in two zones is heard as its worse one. `now`: milliseconds since 1970. */
+export function hearingOf(region: WorldRegion, now: number): Hearing {
+  const peers = new Map<string, PeerHearing>();
+  for (const { region: peer, connected, lagMs, heardAt } of region.peers) {
+    const heard: PeerHearing = {
+      peer,
+      connected,
+      ...(lagMs === undefined ? {} : { lagMs }),
+      ...(heardAt === undefined ? {} : { silentMs: Math.max(0, now - heardAt) }),
+    };
+    const known = peers.get(peer);
+    if (known === undefined || (heard.silentMs ?? 0) > (known.silentMs ?? 0)) peers.set(peer, heard);
   }
+  const publishesWaiting = region.waiting.reduce((sum, { publishes }) => sum + publishes.updates, 0);
+  return { publishesWaiting, peers: [...peers.values()] };
 }

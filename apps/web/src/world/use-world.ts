@@ -1,11 +1,8 @@
 import { useCallback, useEffect, useState } from 'react';
 import { readWorld, type World } from './control.ts';
-import { hear, type Hearing } from './hearing.ts';
 
 export type WorldView = {
   world?: World;
-  /** By region; a region that does not answer is not there. */
-  hearings: ReadonlyMap<string, Hearing>;
   /** Why the newest look at the world failed. */
   error?: string;
 };
@@ -14,7 +11,7 @@ const LOOK_EVERY_MS = 1_000;
 
 /** The world as of a second ago; looks again at once when asked to. Rests while nobody looks. */
 export function useWorld(): [WorldView, () => void] {
-  const [view, setView] = useState<WorldView>({ hearings: new Map() });
+  const [view, setView] = useState<WorldView>({});
   const [asked, setAsked] = useState(0);
 
   useEffect(() => {
@@ -38,12 +35,7 @@ export function useWorld(): [WorldView, () => void] {
 
 async function seen(): Promise<Partial<WorldView>> {
   try {
-    const world = await readWorld();
-    const heard = await Promise.all(
-      world.regions.map(async (region) => [region.region, await hear(region)] as const),
-    );
-    const hearings = new Map(heard.filter((each): each is [string, Hearing] => each[1] !== undefined));
-    return { world, hearings };
+    return { world: await readWorld() };
   } catch (cause) {
     return { error: (cause as Error).message };
   }

@@ -1,14 +1,14 @@
 import { useState } from 'react';
 import { briefly, counted } from '../words.ts';
 import { steerLink, type WorldRegion } from './control.ts';
-import type { Hearing, PeerHearing } from './hearing.ts';
+import { hearingOf, type PeerHearing } from './hearing.ts';
 import { linksOf, type Link } from './links.ts';
 import type { WorldView } from './use-world.ts';
 
 type Props = { view: WorldView; here: string; look(): void };
 
 /** The regions, what each hears from the others, and the links between them. */
-export function WorldPanel({ view: { world, hearings, error }, here, look }: Props) {
+export function WorldPanel({ view: { world, error }, here, look }: Props) {
   return (
     <aside className="world" aria-label="The world">
       <h2>The world</h2>
@@ -19,12 +19,7 @@ export function WorldPanel({ view: { world, hearings, error }, here, look }: Pro
       )}
       <ul className="cards">
         {world?.regions.map((region) => (
-          <RegionCard
-            key={region.region}
-            region={region}
-            hearing={hearings.get(region.region)}
-            here={region.region === here}
-          />
+          <RegionCard key={region.region} region={region} here={region.region === here} />
         ))}
       </ul>
       <h3>Links</h3>
@@ -40,9 +35,11 @@ export function WorldPanel({ view: { world, hearings, error }, here, look }: Pro
   );
 }
 
-type CardProps = { region: WorldRegion; hearing: Hearing | undefined; here: boolean };
+type CardProps = { region: WorldRegion; here: boolean };
 
-function RegionCard({ region: { region, ready, parts, zones }, hearing, here }: CardProps) {
+function RegionCard({ region: of, here }: CardProps) {
+  const { region, ready, parts, zones } = of;
+  const { peers, publishesWaiting } = hearingOf(of, Date.now());
   const down = Object.entries(parts).filter(([, { state }]) => !['ready', 'external', 'off'].includes(state));
   return (
     <li className={here ? 'card here' : 'card'} data-region={region}>
@@ -58,13 +55,11 @@ function RegionCard({ region: { region, ready, parts, zones }, hearing, here }: 
           {part} is {state}
         </p>
       ))}
-      {hearing?.peers.map((peer) => (
+      {peers.map((peer) => (
         <Peer key={peer.peer} {...peer} />
       ))}
-      {hearing !== undefined && hearing.publishesWaiting > 0 ? (
-        <p className="warn">
-          {counted(hearing.publishesWaiting, 'change waits', 'changes wait')} for its broker
-        </p>
+      {publishesWaiting > 0 ? (
+        <p className="warn">{counted(publishesWaiting, 'change waits', 'changes wait')} for its broker</p>
       ) : null}
     </li>
   );

@@ -1,0 +1,149 @@
+import { ERRORS, canvasName } from '@causeway/protocol';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import * as Y from 'yjs';
+import { CanvasText } from './canvas-text.ts';
+import { FakeRegion, webSocketOf } from './fake-region.ts';
+
+const nth = (generation: number): string => canvasName('acme', 'plan', generation);
+
+let region: FakeRegion;
+let canvas: CanvasText;
+/** What a text area that follows the changes of others shows. */
+let shown: string;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  region = new FakeRegion();
+});
+afterEach(() => {
+  canvas.close();
+  vi.useRealTimers();
+});
+
+const settle = () => vi.advanceTimersByTimeAsync(100);
+
+/** A canvas of the region that holds this, as somebody else wrote it. */
+function holds(generation: number, text: string, client = 5): Y.Doc {
+  const doc = new Y.Doc();
+  const author = new Y.Doc();
+  author.clientID = client;
+  author.getText('text').insert(0, text);
+  Y.applyUpdate(doc, Y.encodeStateAsUpdate(author));
+  region.canvases.set(nth(generation), doc);
+  return doc;
+}
+
+async function open(): Promise<void> {
+  const place = { url: 'http://region', token: 't', name: nth(1), webSocket: webSocketOf(region) };
+  canvas = new CanvasText(place, 'ada');
+  canvas.onRemote((changes) => {
+    for (const { index, remove, insert } of changes)
+      shown = shown.slice(0, index) + insert + shown.slice(index + remove);
+  });
+  shown = canvas.getSnapshot().text;
+  await settle();
+}
+
+function write(index: number, insert: string, remove = 0): void {
+  canvas.change({ index, remove, insert });
+  shown = shown.slice(0, index) + insert + shown.slice(index + remove);
+}
+
+/** The canvas goes on there: sockets on the old name are closed, and new ones too. */
+function supersede(old: number, generation: number, reason = `it goes on as ${nth(generation)}`): void {
+  region.closed.set(nth(old), [ERRORS['superseded'].close, reason]);
+  for (const socket of region.sockets)
+    if (socket.name === nth(old)) socket.close(ERRORS['superseded'].close, reason);
+}
+
+const textOf = (doc: Y.Doc): string => doc.getText('text').toJSON();
+
+test('R1 it follows to the new name, and whoever listens is told what changed', async () => {
+  holds(1, 'one two');
+  await open();
+  expect(shown).toBe('one two');
+  const next = holds(2, 'one three');
+  supersede(1, 2);
+  expect(canvas.getSnapshot()).toMatchObject({ text: 'one two', connection: 'reconnecting' });
+  await settle();
+  expect(canvas.getSnapshot()).toMatchObject({ text: 'one three', connection: 'live' });
+  expect(canvas.getSnapshot().error).toBeUndefined();
+  expect(shown).toBe('one three');
+  write(0, 'and ');
+  expect(textOf(next)).toBe('and one three');
+  next.getText('text').insert(0, 'yes ');
+  expect([shown, canvas.getSnapshot().text]).toEqual(['yes and one three', 'yes and one three']);
+  canvas.undo();
+  expect(textOf(next)).toBe('yes one three');
+});
+
+test('R3 what was written while it was offline comes along, deletions included', async () => {
+  holds(1, 'one two');
+  await open();
+  for (const socket of region.sockets) socket.close(1006);
+  write(4, '', 3);
+  write(0, 'offline ');
+  const next = holds(2, 'one two');
+  supersede(1, 2);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(canvas.getSnapshot()).toMatchObject({ text: 'offline one ', connection: 'live' });
+  expect(textOf(next)).toBe('offline one ');
+  expect(shown).toBe('offline one ');
+});
+
+test('R3 what was written while the new name opens comes along too', async () => {
+  holds(1, 'one');
+  await open();
+  const next = holds(2, 'one');
+  supersede(1, 2);
+  write(3, ' more');
+  await settle();
+  expect(textOf(next)).toBe('one more');
+});
+
+test('R1 what it wrote upon things that were left out does not come, and nothing waits for them', async () => {
+  const old = holds(1, 'one');
+  await open();
+  const liar = new Y.Doc();
+  liar.clientID = 7;
+  liar.getText('text').insert(0, 'lies');
+  Y.applyUpdate(old, Y.encodeStateAsUpdate(liar));
+  write(shown.indexOf('lies') + 2, '(inside)');
+  const next = holds(2, 'one');
+  supersede(1, 2);
+  await settle();
+  expect(canvas.getSnapshot()).toMatchObject({ text: 'one', connection: 'live' });
+  expect([next.store.pendingStructs, next.store.pendingDs]).toEqual([null, null]);
+  write(3, ' more');
+  expect(textOf(next)).toBe('one more');
+});
+
+test('R1 what it brings along and may not, is left behind', async () => {
+  holds(1, 'one');
+  await open();
+  write(3, ' more');
+  const next = holds(2, 'one');
+  const onNext = () => region.sockets.filter(({ name }) => name === nth(2));
+  next.once('update', () => {
+    for (const socket of onNext()) socket.close(ERRORS['forbidden'].close, 'no');
+    holds(2, 'one');
+  });
+  supersede(1, 2);
+  await settle();
+  expect(onNext()).toHaveLength(2);
+  expect(canvas.getSnapshot()).toMatchObject({ text: 'one', connection: 'live' });
+  expect(shown).toBe('one');
+});
+
+test('a name that did not fit into the close is the next one; from there it is led on', async () => {
+  holds(1, 'one');
+  await open();
+  holds(2, 'two');
+  const last = holds(3, 'three');
+  supersede(1, 3, 'it goes on as acme/can');
+  supersede(2, 3);
+  await settle();
+  expect(canvas.getSnapshot()).toMatchObject({ text: 'three', connection: 'live' });
+  write(0, '> ');
+  expect(textOf(last)).toBe('> three');
+});
