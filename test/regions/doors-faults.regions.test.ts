@@ -76,7 +76,7 @@ describe('the doors while something is broken', () => {
     pair.close();
   });
 
-  it('R5 with NATS stopped it stays ready and acknowledges; the peer gets it when NATS is back', async () => {
+  it('R5 with NATS stopped it stays ready and acknowledges; the peer gets it when NATS is back (PAINS 5)', async () => {
     const pair = await HonestPair.open([east, west], token);
     await world.stopPart('us-east', 'nats');
     const { id } = await ada.post('without a broker');
@@ -136,7 +136,7 @@ describe('the doors while something is broken', () => {
     pair.close();
   });
 
-  it('R3 SIGTERM in the middle of 200 posts: what was acknowledged is there, the others were told', async () => {
+  it('R3 SIGTERM in the middle of 200 posts: what was acknowledged is there, the others were told (PAINS 3)', async () => {
     const speaker = new Speaker(east, token, 'demo', 'random');
     const reader = new RawSocket(east, 'demo/segment/random/1', token);
     await reader.opened;

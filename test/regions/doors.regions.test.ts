@@ -96,7 +96,7 @@ describe('the sync door', () => {
     await pair.isUndisturbed();
   });
 
-  it('none of 100 openings at once gets an empty document', async () => {
+  it('R10 none of 100 openings at once gets an empty document (PAINS 6)', async () => {
     const document = await createCanvas(east, token);
     const writer = await openDocument(east, document, token);
     writer.doc.getText('text').insert(0, 'here all along');
@@ -331,7 +331,7 @@ describe('the REST door', () => {
     expect(list.items[0]).toMatchObject({ title: 'a canvas', author: 'ada' });
   });
 
-  it('pages add up to everything, none twice, while others post', async () => {
+  it('R9 pages add up to everything, none twice, while others post (PAINS 21)', async () => {
     const held = await Promise.all(Array.from({ length: 120 }, (_, at) => ada.post(`page me ${at}`)));
     const reading = new AbortController();
     const others = Array.from({ length: 3 }, async (_, at) => {

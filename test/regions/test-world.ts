@@ -11,9 +11,11 @@ export async function testWorld(options: {
   regions?: readonly string[];
   /** Server processes of each region; 1 by default. */
   servers?: number;
+  /** What regions run instead of their server. */
+  serverEntry?: string;
   delayMs: number;
 }): Promise<{ world: World } & AsyncDisposable> {
-  const { regions, servers = 1, delayMs } = options;
+  const { regions, servers = 1, serverEntry, delayMs } = options;
   const home = await mkdtemp(join(tmpdir(), 'causeway-test-'));
   const removeHome = (): Promise<void> => rm(home, { recursive: true, force: true });
   try {
@@ -24,6 +26,7 @@ export async function testWorld(options: {
       supervise: false,
       servers,
       ...(regions === undefined ? {} : { regions }),
+      ...(serverEntry === undefined ? {} : { serverEntry }),
     });
     return {
       world,

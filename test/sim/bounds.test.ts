@@ -1,5 +1,6 @@
-import { canvasName, memberScope, segmentName } from '@causeway/protocol';
-import { Unavailable } from '@causeway/replica';
+import { canvasName, memberScope, nameOfEntry, segmentName } from '@causeway/protocol';
+import { Doubtful, Unavailable } from '@causeway/replica';
+import { queryObjects } from 'node:v8';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as Y from 'yjs';
 import { reencoded } from './replay.ts';
@@ -38,9 +39,50 @@ const textIn = async (region: string): Promise<string> =>
     .doc.getText('t')
     .toJSON();
 
+/** Objects of a class that are still held by something; collects garbage first. */
+const held = (kind: new () => object): number => queryObjects(kind, { format: 'count' });
+
 describe('documents in memory', () => {
-  it('R10 10,000 refused loads leave nothing', async () => {
+  it('R10 10,000 documents whose store fails: memory returns to its base line (PAINS 1)', async () => {
     open();
+    const us = world.at('us');
+    await us.writeCanvas(CANVAS, clientOf(1).type('warm'), 'ada');
+    us.documents.drop(CANVAS);
+    await world.time.sleep(60_000);
+    const inMemory = () => ({
+      docs: held(Y.Doc),
+      sleepers: world.time.sleepers,
+      scopes: us.cells.scopes(),
+    });
+    const before = inMemory();
+    let failed = 0;
+    const stop = world.region('us').faults.inject((operation, when) => {
+      if (operation !== 'append' || when !== 'before') return undefined;
+      return Promise.reject(failed++ % 2 === 0 ? new Unavailable('no') : new Doubtful('who knows'));
+    });
+    const bytes = clientOf(2).type('x'.repeat(KiB));
+    const codes: string[] = [];
+    for (let n = 0; n < 10_000; n += 100) {
+      const writes = Array.from({ length: 100 }, (_, at) =>
+        codeOf(us.writeCanvas(canvasName(WORKSPACE, `c${n + at}`), bytes, 'ada')),
+      );
+      codes.push(...(await Promise.all(writes)));
+    }
+    expect(new Set(codes)).toEqual(new Set(['not-committed']));
+    expect([us.documents.size, us.waiting.appends]).toEqual([0, 0]);
+    await world.time.sleep(60_000);
+    const after = inMemory();
+    expect(after.docs).toBeLessThanOrEqual(before.docs + 1);
+    expect(after.sleepers).toBeLessThanOrEqual(before.sleepers);
+    expect(after.scopes).toEqual(before.scopes);
+    stop();
+    expect(await codeOf(us.writeCanvas(CANVAS, bytes, 'ada'))).toBe('ok');
+  });
+
+  it('R10 10,000 refused loads leave neither document nor timer (PAINS 2)', async () => {
+    open();
+    await world.time.sleep(60_000);
+    const { sleepers } = world.time;
     const { faults } = world.region('us');
     const stop = faults.inject((operation) =>
       operation.startsWith('load') ? Promise.reject(new Unavailable('no')) : undefined,
@@ -54,11 +96,13 @@ describe('documents in memory', () => {
     for (let n = 0; n < 1_000; n++) await outcomeOf(world.at('us').execute(world.post(`${n}`)));
     expect([world.at('us').documents.size, world.at('us').cells.scopes()]).toEqual([0, []]);
     expect(world.at('us').waiting.appends).toBe(0);
+    await world.time.sleep(60_000);
+    expect(world.time.sleepers).toBeLessThanOrEqual(sleepers);
     stop();
     await world.at('us').execute(world.post('works again'));
   });
 
-  it('R10 a hundred openings at once are one load, and none sees an empty document', async () => {
+  it('R10 a hundred openings at once are one load, and none sees an empty document (PAINS 6)', async () => {
     open();
     await world.at('us').execute(world.post('hello'));
     world.region('us').processes[0]!.crash();
@@ -100,7 +144,7 @@ describe('documents in memory', () => {
     expect(await world.bodies('eu')).toEqual(['one', 'two']);
   });
 
-  it('R10 leave under the budget, those used longest ago first, but not while somebody reads them', async () => {
+  it('R10 leave under the budget, those used longest ago first, but not while somebody reads them (PAINS 10)', async () => {
     open();
     const watched = { dropped: 0 };
     const listener = { update: () => undefined, dropped: () => void watched.dropped++ };
@@ -129,6 +173,45 @@ describe('documents in memory', () => {
 });
 
 describe('a slow database', () => {
+  it('R10 with commits of 12 s each document has one of them queued at most, however often it is written (PAINS 4)', async () => {
+    open();
+    const us = world.at('us');
+    const names = Array.from({ length: 20 }, (_, n) => canvasName(WORKSPACE, `c${n}`));
+    for (const name of names) await us.documents.open(name);
+    const { store, faults } = world.region('us');
+    faults.inject((operation, when) =>
+      operation === 'append' && when === 'before' ? world.time.sleep(12_000) : undefined,
+    );
+    const underWay = new Map<string, number>();
+    const appends: string[][] = [];
+    const append = store.append.bind(store);
+    store.append = async (rows) => {
+      const written = [...new Set(rows.map(({ entry }) => nameOfEntry(entry)))];
+      appends.push(written);
+      for (const name of written) underWay.set(name, (underWay.get(name) ?? 0) + 1);
+      expect(Math.max(...underWay.values())).toBe(1);
+      const committed = await append(rows);
+      for (const name of written) underWay.set(name, underWay.get(name)! - 1);
+      return committed;
+    };
+    const began = world.time.now();
+    const codes: Promise<string>[] = [];
+    const clients = names.map((_, n) => clientOf(n + 1));
+    // Forty edits of each document, one every 250 ms.
+    for (let edit = 0; edit < 40; edit++) {
+      for (const [n, name] of names.entries())
+        codes.push(codeOf(us.writeCanvas(name, clients[n]!.type('x'), 'ada')));
+      await world.time.sleep(250);
+    }
+    expect(new Set(await Promise.all(codes))).toEqual(new Set(['ok']));
+    for (const name of names)
+      expect(appends.filter((written) => written.includes(name)).length).toBeLessThanOrEqual(3);
+    expect(appends.length).toBeLessThanOrEqual(6);
+    expect(world.time.now() - began).toBeLessThanOrEqual(3 * 12_000 + 1_000);
+    for (const name of names)
+      expect(reencoded(await store.loadDocument(name)).doc.getText('t').length).toBe(40);
+  });
+
   it('R10 queues at most 20,000 commands, and the rest is told to try again', async () => {
     open();
     await world.at('us').execute(world.post('warm'));

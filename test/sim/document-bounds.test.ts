@@ -44,7 +44,7 @@ const write = (bytes: Uint8Array): Promise<string> =>
   codeOf(world.at('us').writeCanvas(CANVAS, bytes, 'ada'));
 
 describe('a canvas that would become too large', () => {
-  it('R10 refuses the update without touching the room; others go on, deleting makes space', async () => {
+  it('R10 refuses the update without touching the room; others go on, deleting makes space (PAINS 22)', async () => {
     // PAINS 22: an oversized write wipes the room.
     open();
     const client = clientOf(1);
@@ -87,7 +87,7 @@ describe('a canvas that would become too large', () => {
 });
 
 describe('a document whose log is poisonous', () => {
-  it('R10 is refused with its own error and a notice, read once, and everything else is served', async () => {
+  it('R10 is refused with its own error and a notice, read once, and everything else is served (PAINS 12)', async () => {
     // PAINS 12: one poisonous document hangs the server.
     open();
     const { store, faults, processes } = world.region('us');

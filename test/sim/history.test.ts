@@ -78,7 +78,7 @@ describe('history without a token', () => {
     expect(world.time.now()).toBe(began);
   });
 
-  it('pages from the newest to the oldest, none twice and none left out', async () => {
+  it('R9 pages from the newest to the oldest, none twice and none left out (PAINS 21)', async () => {
     open(['us']);
     const { replica } = processOf('us');
     for (let n = 0; n < 25; n++) await replica.execute(world.post(`n${n}`));

@@ -388,7 +388,7 @@ describe('what a region cannot read', () => {
 });
 
 describe('lag', () => {
-  it('R15 is the age of a heartbeat when it arrives, and a cut shows', async () => {
+  it('R15 is the age of a heartbeat when it arrives, and a cut shows (PAINS 19)', async () => {
     open();
     world.network.delay('us', 'eu', 150);
     await world.time.sleep(5_000);
@@ -400,6 +400,72 @@ describe('lag', () => {
     expect(world.at('eu').peers()[0]).toMatchObject({ connected: false });
     expect(world.at('eu').peers()[0]!.heardAt! - heardAt).toBeLessThan(2_000);
   });
+});
+
+describe('a cut, and everything that was written on both sides of it', () => {
+  /** In both regions and alike: what each of them wrote, cells and the canvas too. */
+  async function isReconciled(bodies: string[]): Promise<boolean> {
+    const [us, eu] = await Promise.all(world.regions.map((region) => durable(region, SCOPES, [CANVAS])));
+    const shown = await Promise.all(['us', 'eu'].map((region) => world.bodies(region)));
+    return (
+      JSON.stringify([us!.documents, us!.cells]) === JSON.stringify([eu!.documents, eu!.cells]) &&
+      shown.every((found) => [...found].sort().join() === [...bodies].sort().join())
+    );
+  }
+  const SCOPES = [channelScope(WORKSPACE, CHANNEL)];
+
+  it.each([
+    ['1 s', 1],
+    ['10 s', 10],
+    ['1 min', 60],
+    ['10 min', 600],
+  ])('R5 R15 of %s is reconciled within 5 s of healing (PAINS 17)', async (_, seconds) => {
+    open();
+    const bodies = ['before'];
+    await say('us', 'before');
+    await shows('eu', 'before');
+    const docs = new Map(['us', 'eu'].map((region) => [region, new Y.Doc()]));
+    world.cut('us', 'eu');
+    for (let second = 0; second < seconds; second += Math.max(1, seconds / 20)) {
+      for (const [region, doc] of docs) {
+        const body = `${region} at ${second}`;
+        bodies.push(body);
+        await say(region, body);
+        doc.getText('t').insert(0, body);
+        await world.at(region).writeCanvas(CANVAS, Y.encodeStateAsUpdate(doc), 'ada');
+      }
+      await world.time.sleep(Math.max(1_000, (seconds * 1_000) / 20));
+    }
+    world.heal();
+    const healed = world.time.now();
+    await world.until(() => isReconciled(bodies), 'reconciled', 60_000);
+    expect(world.time.now() - healed).toBeLessThanOrEqual(5_000);
+  });
+
+  it.each([
+    ['1 min', 60],
+    ['10 min', 600],
+  ])(
+    'R15 of %s, longer than the streams reach back, is reconciled within 5 s of healing (PAINS 17)',
+    async (_, seconds) => {
+      open();
+      const bodies = ['before'];
+      await say('us', 'before');
+      await shows('eu', 'before');
+      world.cut('us', 'eu');
+      for (const region of ['us', 'eu']) {
+        bodies.push(region);
+        await say(region, region);
+      }
+      await world.time.sleep(seconds * 1_000);
+      for (const region of ['us', 'eu'])
+        world.network.purge(region, world.network.broker(region).stream.lastSequence + 1);
+      world.heal();
+      const healed = world.time.now();
+      await world.until(() => isReconciled(bodies), 'reconciled', 60_000);
+      expect(world.time.now() - healed).toBeLessThanOrEqual(5_000);
+    },
+  );
 });
 
 it('R1 R3 R5 fully cut regions work alone and agree after healing', async () => {

@@ -33,6 +33,11 @@ export class SimulatedTime implements Time {
     });
   }
 
+  /** How many are asleep. */
+  get sleepers(): number {
+    return this.#heap.filter(({ awake }) => !awake).length;
+  }
+
   /** The world is over: nobody wakes any more, and what still waits is forgotten. */
   end(): void {
     this.#ended = true;

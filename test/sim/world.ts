@@ -6,7 +6,7 @@ import {
   type Command,
   type Message,
 } from '@causeway/protocol';
-import { Replica, type Notice, type Store } from '@causeway/replica';
+import { Replica, type Bus, type Notice, type Store } from '@causeway/replica';
 import { MemoryNetwork } from '@causeway/replication';
 import { MemoryStore } from '@causeway/store';
 import { Faults } from './faults.ts';
@@ -29,6 +29,9 @@ export type Process = {
   /** kill -9: nothing that it still does has any effect, and nobody hears of it. */
   crash(): void;
 };
+
+/** What of the world a process reaches. */
+export type Ports = { store: Store; bus: Bus };
 
 export const WORKSPACE = 'acme';
 export const CHANNEL = 'general';
@@ -73,8 +76,8 @@ export class World {
     return this.region(name).processes[0]!.replica;
   }
 
-  /** Starts one more process of a region. */
-  start(name: string): Process {
+  /** Starts one more process of a region; `through` may put something between it and the world. */
+  start(name: string, through: (ports: Ports) => Ports = (ports) => ports): Process {
     const region = this.region(name);
     const stop = new AbortController();
     const notices: Notice[] = [];
@@ -82,8 +85,7 @@ export class World {
     const replica = new Replica({
       region: name,
       regions: this.#names,
-      store: mortal(region.store, stop.signal),
-      bus,
+      ...through({ store: mortal(region.store, stop.signal), bus }),
       time: this.time,
       random: this.random,
       notice: (notice) => void notices.push(notice),

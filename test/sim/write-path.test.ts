@@ -464,6 +464,56 @@ function chokingUpdate(): Uint8Array {
   throw new Error('no such update: Yjs has become more careful');
 }
 
+describe('what is acknowledged rests in the database alone', () => {
+  it('R2 every process killed after each acknowledgement, brokers emptied and views built anew: all of it is there (PAINS 13)', async () => {
+    open();
+    const restart = (): void => {
+      for (const { name, processes } of world.regions) {
+        for (const process of processes) process.crash();
+        world.network.wipe(name);
+        world.start(name);
+      }
+    };
+    const kept = world.post('kept');
+    const edited = world.post('first');
+    const deleted = world.post('deleted');
+    const on = { workspace: WORKSPACE, channel: CHANNEL, member: 'ada' } as const;
+    const commands = [
+      kept,
+      edited,
+      deleted,
+      world.edit(idOf(edited), 'last', world.v()),
+      world.remove(idOf(deleted)),
+      world.react(idOf(kept), true, world.v()),
+      { kind: 'topic', ...on, nonce: world.nonce(), topic: 'the topic', v: world.v() } as const,
+    ];
+    for (const command of commands) {
+      await world.at('us').execute(command);
+      restart();
+    }
+    await world.at('us').writeCanvas(CANVAS, typed('drawn'), 'ada');
+    restart();
+    await world.region('us').store.rebuildViews();
+    const scopes = [messageScope(WORKSPACE, CHANNEL, idOf(kept)), channelScope(WORKSPACE, CHANNEL)];
+    for (const region of ['us', 'eu']) {
+      const { store } = world.region(region);
+      await world.until(
+        async () =>
+          (await world.bodies(region)).join() === 'kept,last' &&
+          (await store.loadDocument(CANVAS)).length > 0 &&
+          JSON.stringify(await store.loadCells(scopes)).includes('the topic'),
+        `all of it in ${region}`,
+      );
+      const doc = new Y.Doc();
+      for (const bytes of await store.loadDocument(CANVAS)) Y.applyUpdate(doc, bytes);
+      expect(doc.getText('t').toJSON()).toBe('drawn');
+      expect((await world.messages(region)).find(({ id }) => id === idOf(kept))?.reactions).toEqual({
+        '👍': ['bob'],
+      });
+    }
+  });
+});
+
 describe('publication', () => {
   it('R3 a crash between commit and publish loses nothing: the sweep publishes what was left', async () => {
     open();
@@ -500,7 +550,7 @@ describe('publication', () => {
     expect(second!.replica.waiting.publishes).toBe(0);
   });
 
-  it('R5 without its broker a region goes on, and catches up when it is back', async () => {
+  it('R5 without its broker a region goes on, and catches up by itself when it is back (PAINS 5)', async () => {
     open();
     world.network.stop('us');
     await Promise.all(Array.from({ length: 200 }, (_, n) => world.at('us').execute(world.post(`${n}`))));

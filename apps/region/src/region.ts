@@ -106,6 +106,7 @@ async function readinessOf(region: string, database: Database, zones: readonly Z
       waiting: replica.waiting,
       peers: replica.peers(),
       diverged: replica.diverged,
+      parked: replica.parked,
     })),
   };
 }

@@ -56,6 +56,7 @@ function supersede(old: number, generation: number, reason = `it goes on as ${nt
     if (socket.name === nth(old)) socket.close(ERRORS['superseded'].close, reason);
 }
 
+const socketsOf = (generation: number) => region.sockets.filter(({ name }) => name === nth(generation));
 const textOf = (doc: Y.Doc): string => doc.getText('text').toJSON();
 
 test('R1 it follows to the new name, and whoever listens is told what changed', async () => {
@@ -123,14 +124,14 @@ test('R1 what it brings along and may not, is left behind', async () => {
   await open();
   write(3, ' more');
   const next = holds(2, 'one');
-  const onNext = () => region.sockets.filter(({ name }) => name === nth(2));
   next.once('update', () => {
-    for (const socket of onNext()) socket.close(ERRORS['forbidden'].close, 'no');
+    // The region takes nothing of it.
     holds(2, 'one');
+    for (const socket of socketsOf(2)) socket.close(ERRORS['forbidden'].close, 'no');
   });
   supersede(1, 2);
   await settle();
-  expect(onNext()).toHaveLength(2);
+  expect(socketsOf(2)).toHaveLength(2);
   expect(canvas.getSnapshot()).toMatchObject({ text: 'one', connection: 'live' });
   expect(shown).toBe('one');
 });

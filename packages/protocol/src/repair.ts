@@ -16,7 +16,7 @@ export class NewerVersion extends Error {
 export type BucketSummary = { digest: bigint; names: number; stale: number };
 /** A name with its digest, or without one while that is being computed. */
 export type NameDigest = { name: string; digest?: bigint };
-export type NamesQuestion = { bucket: number; after: string };
+export type NamesQuestion = { buckets: readonly number[]; after: string };
 /** `more`: there are names behind the last one listed. */
 export type NamesAnswer = { names: NameDigest[]; more: boolean };
 
@@ -77,14 +77,17 @@ export const decodeBuckets = (bytes: Uint8Array): BucketSummary[] =>
     })),
   );
 
-export const encodeNamesQuestion = ({ bucket, after }: NamesQuestion): Uint8Array =>
+export const encodeNamesQuestion = ({ buckets, after }: NamesQuestion): Uint8Array =>
   written((to) => {
-    encoding.writeVarUint(to, bucket);
+    list(to, buckets, (bucket) => encoding.writeVarUint(to, bucket));
     encoding.writeVarString(to, after);
   });
 
 export const decodeNamesQuestion = (bytes: Uint8Array): NamesQuestion =>
-  read(bytes, (from) => ({ bucket: decoding.readVarUint(from), after: decoding.readVarString(from) }));
+  read(bytes, (from) => ({
+    buckets: listed(from, () => decoding.readVarUint(from)),
+    after: decoding.readVarString(from),
+  }));
 
 export const encodeNamesAnswer = ({ names, more }: NamesAnswer): Uint8Array =>
   written((to) => {

@@ -1,4 +1,4 @@
-import type { Cell, Decision, Entry, Message } from '@causeway/protocol';
+import type { Cell, Decision, Entry, Message, NameDigest } from '@causeway/protocol';
 
 /** How many buckets the names of a zone are spread over, see bucketOf. */
 export const BUCKETS = 1_024;
@@ -260,8 +260,8 @@ export interface Store {
   }): Promise<boolean>;
   /** All BUCKETS of them, in order. */
   buckets(): Promise<Bucket[]>;
-  /** The names of one bucket after `after`, in order, with their digest unless it is stale. */
-  bucket(bucket: number, after: string, limit: number): Promise<{ name: string; digest?: bigint }[]>;
+  /** The names in these buckets after `after`, in order, with their digest unless it is stale. */
+  names(buckets: readonly number[], after: string, limit: number): Promise<NameDigest[]>;
 
   viewState(): Promise<ViewState>;
   /** False when another projector came first. */
@@ -328,20 +328,13 @@ export type Hello = {
 };
 
 /**
- * What a region has stored of a peer's stream, told to that peer after each commit of the receiver:
- * everything above `after` up to `sequence`. Of what lies at or below `after` it does not speak: messages
- * that expired before they were read leave a hole there.
+ * How far a region has stored a peer's stream: told to that peer after each commit of the receiver, but
+ * not while it lacks what messages depend on that it never got (they expired, or were in another stream).
  */
-export type StoredUpTo = {
-  region: string;
-  incarnation: string;
-  after: number;
-  sequence: number;
-  messageId: string;
-};
+export type StoredUpTo = { region: string; incarnation: string; sequence: number; messageId: string };
 
 /** What can be asked of a region, besides hello. Bodies are the asker's business. */
-export type Operation = 'buckets' | 'bucket' | 'state' | 'cells' | 'holds' | 'decide';
+export type Operation = 'buckets' | 'names' | 'state' | 'cells' | 'holds' | 'decide';
 
 /** The broker does not answer, or the link is cut. */
 export class BusDown extends Error {

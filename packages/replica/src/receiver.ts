@@ -46,7 +46,7 @@ export type ReceiverParts = {
 export type PeerState = {
   peer: string;
   connected: boolean;
-  /** Age of the last heartbeat when it arrived, milliseconds; undefined before the first. */
+  /** Age of the last heartbeat when it arrived, milliseconds; undefined before the first, and while the peer is of a newer version. */
   lagMs: number | undefined;
   /** When the last heartbeat arrived, milliseconds since 1970. */
   heardAt: number | undefined;
@@ -68,6 +68,7 @@ const HELLO_AGAIN_MS = 2_000;
 const ASK_EVERY_MS = 5_000;
 /** About so many messages make the mean size. */
 const MEAN_OF = 100;
+const HEARTBEAT = '-/heartbeat';
 /** Heartbeats alone move the stored cursor only this often, in messages. */
 const IDLE_CURSOR = 500;
 
@@ -86,6 +87,11 @@ export class Receiver {
   readonly #parked: Set<string>;
   /** A batch of which nobody can say whether it was committed. */
   #doubtful: ApplyBatch | undefined;
+  /**
+   * Is everything here that the peer's messages depend on? Only a comparison that began after the last
+   * gap can say so, and what an earlier process missed nobody here knows.
+   */
+  #whole: 'no' | 'comparing' | 'yes' = 'no';
   readonly state: PeerState;
 
   constructor(peer: string, parts: ReceiverParts, events: ReceiverEvents) {
@@ -127,7 +133,7 @@ export class Receiver {
       try {
         if (cursor === 'stored') cursor = await this.#storedCursor();
         // A new region, or one that lost its disk: the stream may not reach back to the beginning.
-        if (cursor === undefined) this.#events.behind(this.#peer);
+        if (cursor === undefined) this.#behind();
         await this.#follow(cursor, signal);
       } catch (error) {
         this.state.connected = false;
@@ -187,17 +193,22 @@ export class Receiver {
   async #compare(reading: Reading, signal: AbortSignal): Promise<AnotherStream | undefined> {
     const { cursor } = reading;
     if (cursor === undefined) return undefined;
-    for (const waitMs of [HELLO_AGAIN_MS, undefined]) {
-      // Without an answer its server is down; its stream may be readable all the same.
+    let wasBehind = false;
+    while (!signal.aborted) {
       const hello = await this.#bus.hello(this.#peer).catch(() => undefined);
-      if (hello === undefined || signal.aborted) return undefined;
-      const isSame = hello.incarnation === cursor.incarnation;
-      if (isSame && (hello.lastSequence >= cursor.sequence || reading.verified)) return undefined;
-      if (!isSame || waitMs === undefined)
-        return new AnotherStream(
-          `stream ${hello.incarnation} at ${hello.lastSequence}, read ${cursor.incarnation} to ${cursor.sequence}`,
-        );
-      await this.#time.sleep(waitMs, signal);
+      if (signal.aborted) return undefined;
+      if (hello !== undefined) {
+        const isSame = hello.incarnation === cursor.incarnation;
+        if (isSame && (hello.lastSequence >= cursor.sequence || reading.verified)) return undefined;
+        if (!isSame || wasBehind)
+          return new AnotherStream(
+            `stream ${hello.incarnation} at ${hello.lastSequence}, read ${cursor.incarnation} to ${cursor.sequence}`,
+          );
+        wasBehind = true;
+      }
+      // Without an answer its server is down: asked again, since a stream that was lost with its
+      // machine is behind the cursor, and reading would wait until it has grown past it.
+      await this.#time.sleep(HELLO_AGAIN_MS, signal);
     }
     return undefined;
   }
@@ -215,7 +226,7 @@ export class Receiver {
         to: fresh[0]?.sequence,
       });
       reading.gap = false;
-      this.#events.behind(this.#peer);
+      this.#behind();
     }
     const last = fresh.at(-1);
     if (last === undefined) return;
@@ -233,17 +244,34 @@ export class Receiver {
       cursor.sequence - reading.cursor.sequence < IDLE_CURSOR
     ) {
       // Heartbeats leave nothing to store. And once more, in case that the last report was lost.
-      this.#report(cursor, reading);
+      this.#report(cursor);
       return;
     }
     await this.#apply(batch);
     reading.cursor = cursor;
-    this.#report(cursor, reading);
+    this.#report(cursor);
   }
 
-  /** Tells the peer what of its stream is committed here (level `zone`). */
-  #report({ incarnation, sequence, messageId }: Cursor, { after }: Reading): void {
-    this.#bus.report(this.#peer, { region: this.#region, incarnation, after, sequence, messageId });
+  /** Tells the peer how far its stream is committed here (level `zone`). */
+  #report({ incarnation, sequence, messageId }: Cursor): void {
+    if (this.#whole !== 'yes') return;
+    this.#bus.report(this.#peer, { region: this.#region, incarnation, sequence, messageId });
+  }
+
+  /** Something of the peer may be missing here: compare, and promise it nothing before. */
+  #behind(): void {
+    this.#whole = 'no';
+    this.#events.behind(this.#peer);
+  }
+
+  /** A comparison with the peer begins. */
+  comparing(): void {
+    if (this.#whole === 'no') this.#whole = 'comparing';
+  }
+
+  /** It brought everything that the peer held when it began. */
+  compared(): void {
+    if (this.#whole === 'comparing') this.#whole = 'yes';
   }
 
   /** Decodes messages; takes heartbeats out and parks what it cannot read. */
@@ -257,7 +285,9 @@ export class Receiver {
         continue;
       }
       if (!decoded.ok && decoded.reason === 'newer') {
-        this.#park(batch, name, decoded.version, bytes);
+        // A peer that goes first sends one a second: kept, they would fill the table of parked messages.
+        if (name === HEARTBEAT) this.#heard(undefined);
+        else this.#park(batch, name, decoded.version, bytes);
         continue;
       }
       const row = decoded.ok && isRow(decoded.entry, name) ? readRow(decoded.entry) : undefined;
@@ -309,10 +339,11 @@ export class Receiver {
     this.#events.notice('parked', { peer: this.#peer, kind: parseName(name)?.kind, version });
   }
 
-  #heard(sentAt: number): void {
+  /** A heartbeat arrived; when it was sent is unknown of one that this version cannot read. */
+  #heard(sentAt: number | undefined): void {
     const now = this.#time.now();
     this.state.heardAt = now;
-    this.state.lagMs = Math.max(0, now - sentAt);
+    this.state.lagMs = sentAt === undefined ? undefined : Math.max(0, now - sentAt);
   }
 }
 
@@ -325,15 +356,12 @@ class Reading {
   /** The stream is the cursor's, or there is none to compare with. */
   verified: boolean;
 
-  /** Everything above this sequence has been read, without a hole. */
-  after: number;
   #last: number;
 
   constructor(cursor: Cursor | undefined) {
     this.cursor = cursor;
     this.verified = cursor === undefined;
-    this.after = cursor?.sequence ?? 0;
-    this.#last = this.after;
+    this.#last = cursor?.sequence ?? 0;
   }
 
   accept(deliveries: Delivery[]): Delivery[] {
@@ -342,10 +370,7 @@ class Reading {
     const fresh = this.#verify(first) ? deliveries.slice(1) : deliveries;
     for (const { sequence } of fresh) {
       // Expired or purged before it was read, at a resume as well as in the middle of reading.
-      if (sequence > this.#last + 1) {
-        this.gap = true;
-        this.after = sequence - 1;
-      }
+      if (sequence > this.#last + 1) this.gap = true;
       this.#last = Math.max(this.#last, sequence);
     }
     return fresh;
@@ -362,7 +387,6 @@ class Reading {
     if (first.sequence === sequence) return true;
     // No proof either way, though it may be the very next one.
     this.gap = true;
-    this.after = first.sequence - 1;
     return false;
   }
 }

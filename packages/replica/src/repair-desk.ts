@@ -14,7 +14,7 @@ import {
 import * as Y from 'yjs';
 import { cellsEntry } from './cells.ts';
 import { comparableOf, replay } from './comparable.ts';
-import { BUCKETS, type Bus, type Operation, type Store } from './ports.ts';
+import { type Bus, type Operation, type Store } from './ports.ts';
 
 /** Names in one answer. */
 const NAMES = 2_000;
@@ -49,7 +49,7 @@ export class RepairDesk {
     switch (operation) {
       case 'buckets':
         return answerBuckets(store);
-      case 'bucket':
+      case 'names':
         return answerNames(store, question);
       case 'state':
         return answerStates(store, question);
@@ -73,11 +73,10 @@ async function answerBuckets(store: Store): Promise<Uint8Array> {
   return encodeBuckets(await store.buckets());
 }
 
-/** The names of one bucket, in pages. */
+/** The names in some buckets, in pages. */
 async function answerNames(store: Store, question: Uint8Array): Promise<Uint8Array> {
-  const { bucket, after } = decodeNamesQuestion(question);
-  if (bucket >= BUCKETS) throw new RangeError(`there is no bucket ${bucket}`);
-  const names = await store.bucket(bucket, after, NAMES);
+  const { buckets, after } = decodeNamesQuestion(question);
+  const names = await store.names(buckets, after, NAMES);
   return encodeNamesAnswer({ names, more: names.length === NAMES });
 }
 

@@ -1,4 +1,5 @@
 import {
+  compareText,
   decodeBuckets,
   decodeNamesAnswer,
   decodeScopesAnswer,
@@ -38,6 +39,8 @@ export type RepairEvents = {
   own(rows: readonly Row[]): Promise<Row[]>;
   /** Equal vectors and deletes, nothing pending, and yet another content. */
   diverged(name: string, peer: string): Promise<void>;
+  /** A pass with this peer begins. */
+  began(peer: string): void;
   passed(pass: Pass): void;
   failed(peer: string, error: unknown): void;
 };
@@ -50,6 +53,8 @@ const EVERY_MS = 60_000;
 const RETRY_MS = 2_000;
 /** Documents, or scopes, in one question. */
 const AT_ONCE = { documents: 50, scopes: 100 } as const;
+/** Names that are listed at a time. */
+const NAMES = 2_000;
 /** Bytes of rows in one transaction. */
 const BATCH_BYTES = 1024 * 1024;
 
@@ -85,15 +90,19 @@ export class Repair {
     const { bus, store } = this.#parts;
     const theirs = decodeBuckets(await bus.ask(peer, 'buckets', new Uint8Array()));
     const ours = await store.buckets();
-    for (const [bucket, their] of theirs.entries()) {
+    const differing = theirs.flatMap((their, bucket) => {
       const our = ours[bucket]!;
-      if (their.names === 0 || (their.stale + our.stale === 0 && their.digest === our.digest)) continue;
-      const names = await this.#differing(peer, bucket);
-      await this.#fetchDocuments(pass, names.filter(isDocument));
+      const isAlike = their.stale + our.stale === 0 && their.digest === our.digest;
+      return their.names === 0 || isAlike ? [] : [bucket];
+    });
+    for (let after: string | undefined = ''; after !== undefined && differing.length > 0;) {
+      const page = await this.#differing(peer, differing, after);
+      await this.#fetchDocuments(pass, page.names.filter(isDocument));
       await this.#fetchScopes(
         pass,
-        names.filter((name) => !isDocument(name)),
+        page.names.filter((name) => !isDocument(name)),
       );
+      after = page.next;
     }
     return pass;
   }
@@ -108,6 +117,7 @@ export class Repair {
       if (signal.aborted) return;
       try {
         this.#wake.set(peer, new AbortController());
+        this.#events.began(peer);
         this.#events.passed(await this.pass(peer));
         // So that regions do not all ask at once.
         waitMs = EVERY_MS * (1 + random.bytes(1)[0]! / 1024);
@@ -119,31 +129,35 @@ export class Repair {
     }
   }
 
-  /** The names of a bucket that the peer holds and we do not hold alike, as far as digests tell. */
-  async #differing(peer: string, bucket: number): Promise<string[]> {
+  /** A page of the names that the peer holds and we do not hold alike, as far as digests tell. */
+  async #differing(
+    peer: string,
+    buckets: readonly number[],
+    after: string,
+  ): Promise<{ names: string[]; next: string | undefined }> {
     const { bus, parked } = this.#parts;
-    const ours = new Map((await this.#ourNames(bucket)).map(({ name, digest }) => [name, digest]));
-    const names: string[] = [];
-    for (let after = '', more = true; more;) {
-      const answer = decodeNamesAnswer(await bus.ask(peer, 'bucket', encodeNamesQuestion({ bucket, after })));
-      for (const { name, digest } of answer.names) {
-        if (digest !== undefined && ours.get(name) === digest) continue;
-        // What waits for an upgrade is fetched again after it.
-        if (parseName(name) !== undefined && !parked.has(name)) names.push(name);
-      }
-      after = answer.names.at(-1)?.name ?? '';
-      more = answer.more && after !== '';
-    }
-    return names;
+    const answer = await bus.ask(peer, 'names', encodeNamesQuestion({ buckets, after }));
+    const theirs = decodeNamesAnswer(answer);
+    const last = theirs.names.at(-1)?.name;
+    if (last === undefined) return { names: [], next: undefined };
+    const ours = await this.#ourDigests(buckets, after, last);
+    const names = theirs.names
+      .filter(({ name, digest }) => digest === undefined || ours.get(name) !== digest)
+      // What waits for an upgrade is fetched again after it.
+      .filter(({ name }) => parseName(name) !== undefined && !parked.has(name))
+      .map(({ name }) => name);
+    return { names, next: theirs.more ? last : undefined };
   }
 
-  async #ourNames(bucket: number): Promise<NameDigest[]> {
-    const names: NameDigest[] = [];
-    for (let page: NameDigest[] | undefined; page === undefined || page.length > 0;) {
-      page = await this.#parts.store.bucket(bucket, names.at(-1)?.name ?? '', 2_000);
-      names.push(...page);
+  async #ourDigests(buckets: readonly number[], after: string, last: string): Promise<Map<string, bigint>> {
+    const digests = new Map<string, bigint>();
+    for (let from: string | undefined = after; from !== undefined;) {
+      const page: NameDigest[] = await this.#parts.store.names(buckets, from, NAMES);
+      for (const { name, digest } of page) if (digest !== undefined) digests.set(name, digest);
+      const reached = page.at(-1)?.name;
+      from = reached === undefined || compareText(reached, last) >= 0 ? undefined : reached;
     }
-    return names;
+    return digests;
   }
 
   async #fetchDocuments(pass: Pass, names: readonly string[]): Promise<void> {
@@ -187,7 +201,7 @@ export class Repair {
   }
 
   /** One document that Yjs fails on must not end the pass for all that come after it. */
-  #missing({ peer }: Pass, { name, updates }: StateAnswer, doc: Y.Doc): Uint8Array[] {
+  #missing({ peer }: Pass, { updates }: StateAnswer, doc: Y.Doc): Uint8Array[] {
     try {
       return missingIn(doc, updates);
     } catch (error) {

@@ -265,6 +265,7 @@ export class Replica {
       {
         ...this.#received,
         diverged: (name, peer) => this.#divergence.noticed(name, peer),
+        began: (peer) => this.#receiver(peer)?.comparing(),
         passed: (pass) => this.#passed(pass),
         failed: (peer, error) => options.notice({ what: 'repair-failed', peer, why: String(error) }),
       },
@@ -284,7 +285,11 @@ export class Replica {
     this.#succession = new Succession(
       { store, documents, queue: this.#queue, decisions, time },
       {
-        began: (workspace, canvas, generation) => this.#divergence.settled(workspace, canvas, generation),
+        began: (workspace, canvas, generation) => {
+          this.#divergence.settled(workspace, canvas, generation);
+          // Its beginning may be larger than any message.
+          for (const peer of peers) this.#repair.request(peer);
+        },
         open: (decision) => this.#divergence.open(decision),
         failed: (error) => options.notice({ what: 'succession-failed', why: String(error) }),
       },
@@ -429,6 +434,11 @@ export class Replica {
   /** Documents that this process knows to differ from a peer's for ever, as they are; one process of a region looks. */
   get diverged(): number {
     return this.#divergence.count;
+  }
+
+  /** Documents that wait for an upgrade of this region, as far as this process knows; the one that receives does. */
+  get parked(): number {
+    return this.#parked.size;
   }
 
   /** How the pipes from and to each peer are, as far as this process knows. */
@@ -613,7 +623,12 @@ export class Replica {
     }
   }
 
+  #receiver(peer: string): Receiver | undefined {
+    return this.receivers.find(({ state }) => state.peer === peer);
+  }
+
   #passed({ repaired, ...pass }: Pass): void {
+    this.#receiver(pass.peer)?.compared();
     this.#divergence.passed(pass.peer);
     if (repaired > 0) this.#options.notice({ what: 'repaired', repaired, ...pass });
   }

@@ -1,4 +1,4 @@
-import { canvasName, parseName, type Decision } from '@causeway/protocol';
+import { CausewayError, ERRORS, canvasName, parseName, type Decision } from '@causeway/protocol';
 import * as Y from 'yjs';
 import type { AppendQueue } from './append-queue.ts';
 import type { Documents } from './documents.ts';
@@ -133,8 +133,12 @@ export class Succession {
       try {
         await this.#carry(document, this.#current.get(document)!);
       } catch (error) {
-        this.#due.add(document);
-        throw error;
+        if (!isFinal(error)) {
+          this.#due.add(document);
+          throw error;
+        }
+        // It stays aside, and holds up no other one.
+        this.#events.failed(error);
       }
     }
   }
@@ -161,6 +165,10 @@ export class Succession {
     }
   }
 }
+
+/** Another try would fail likewise: a document that is too large, or that Yjs fails on. */
+const isFinal = (error: unknown): boolean =>
+  error instanceof CausewayError && ERRORS[error.code].next !== 'retry';
 
 /** The state vector of a document as though it held all that equivocators ever wrote. */
 function lacking(doc: Y.Doc, { equivocators }: Generation): Uint8Array {

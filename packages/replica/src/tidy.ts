@@ -3,7 +3,7 @@ import type { AppendQueue } from './append-queue.ts';
 import type { Documents } from './documents.ts';
 import type { LiveDocument } from './live-document.ts';
 import type { Lookup } from './lookup.ts';
-import type { Store, Untidy } from './ports.ts';
+import { Unavailable, type Store, type Untidy } from './ports.ts';
 import { sizeOf } from './segment.ts';
 import { winningEdit, type Edit } from './union.ts';
 
@@ -64,6 +64,9 @@ export class Tidier {
     const held = await this.#parts.lookup.segmentsOf(channel, id);
     const names = held.map(({ segment }) => segmentName(workspace, channelId, segment));
     const lives = await Promise.all(names.map((name) => this.#parts.documents.open(name)));
+    // Dropped is what a failed commit was authored into: it shows what never was.
+    if (lives.some(({ dropped }) => dropped))
+      throw new Unavailable('a write of this message failed meanwhile');
     const deleted = lives.some((live) => live.segment!.isDeleted(id));
     const winner = winningEdit(lives.flatMap((live) => live.segment!.copy(id).edits));
     // What was just read may be part of a commit in flight; copying what fails would make it real.

@@ -121,8 +121,7 @@ export class ZoneLevel {
       const place = this.#kept.get(seq)?.place;
       if (place === undefined) return false;
       return [...this.#reports.values()].some(
-        ({ incarnation, after, sequence }) =>
-          incarnation === place.incarnation && after < place.sequence && place.sequence <= sequence,
+        ({ incarnation, sequence }) => incarnation === place.incarnation && sequence >= place.sequence,
       );
     });
   }

@@ -8,7 +8,7 @@ const LANES = { underWay: 4, waiting: 64 } as const;
 
 const OPERATIONS: Readonly<Record<Operation, true>> = {
   buckets: true,
-  bucket: true,
+  names: true,
   state: true,
   cells: true,
   holds: true,

@@ -44,6 +44,5 @@ export const stored = (sequence: number): StoredUpTo => ({
   region: 'eu',
   incarnation: 'i1',
   sequence,
-  after: 0,
   messageId: `i1.${sequence}`,
 });

@@ -9,7 +9,7 @@ import { VirtualTime } from './virtual-time.ts';
 
 const REGIONS = ['us', 'eu'] as const;
 const message = (id: string) => ({ id, name: 'acme/canvas/c1', bytes: Uint8Array.of(1) });
-const report = (sequence: number) => ({ region: 'eu', incarnation: 'i', after: 0, sequence, messageId: 'm' });
+const report = (sequence: number) => ({ region: 'eu', incarnation: 'i', sequence, messageId: 'm' });
 const network = (delayMs = 0): { time: VirtualTime; net: MemoryNetwork } => {
   const time = new VirtualTime();
   return { time, net: new MemoryNetwork({ time, regions: REGIONS, delayMs }) };

@@ -9,8 +9,8 @@ export function readReport(bytes: Uint8Array): StoredUpTo | undefined {
     return undefined;
   }
   if (!isReport(said)) return undefined;
-  const { region, incarnation, after, sequence, messageId } = said;
-  return { region, incarnation, after, sequence, messageId };
+  const { region, incarnation, sequence, messageId } = said;
+  return { region, incarnation, sequence, messageId };
 }
 
 const isReport = (said: unknown): said is StoredUpTo =>
@@ -22,7 +22,5 @@ const isReport = (said: unknown): said is StoredUpTo =>
   typeof said.incarnation === 'string' &&
   'sequence' in said &&
   Number.isSafeInteger(said.sequence) &&
-  'after' in said &&
-  Number.isSafeInteger(said.after) &&
   'messageId' in said &&
   typeof said.messageId === 'string';

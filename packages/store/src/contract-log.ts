@@ -201,10 +201,12 @@ export function logContract(fresh: () => Store): void {
         { name: one[1]!, digest: digests[1]! },
         { name: one[2]! },
       ];
-      expect(await store.bucket(5, '', 10)).toEqual(listed);
-      expect(await store.bucket(5, '', 2)).toEqual(listed.slice(0, 2));
-      expect(await store.bucket(5, one[1]!, 2)).toEqual(listed.slice(2));
-      expect(await store.bucket(4, '', 10)).toEqual([]);
+      expect(await store.names([5], '', 10)).toEqual(listed);
+      expect(await store.names([5], '', 2)).toEqual(listed.slice(0, 2));
+      expect(await store.names([5], one[1]!, 2)).toEqual(listed.slice(2));
+      expect(await store.names([4], '', 10)).toEqual([]);
+      const both = [...listed, { name: other[0]! }].sort((a, b) => (a.name < b.name ? -1 : 1));
+      expect(await store.names([BUCKETS - 1, 5], '', 10)).toEqual(both);
     });
   });
 

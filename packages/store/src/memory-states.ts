@@ -1,4 +1,4 @@
-import { compareText } from '@causeway/protocol';
+import { compareText, type NameDigest } from '@causeway/protocol';
 import { BUCKETS, type Bucket, type StateRow } from '@causeway/replica';
 import { entryOf, type StateChange } from './batch.ts';
 
@@ -72,9 +72,10 @@ export class MemoryStates {
     return buckets;
   }
 
-  bucket(bucket: number, after: string, limit: number): { name: string; digest?: bigint }[] {
+  names(buckets: readonly number[], after: string, limit: number): NameDigest[] {
+    const wanted = new Set(buckets);
     return [...this.#states.values()]
-      .filter((state) => state.bucket === bucket && compareText(state.name, after) > 0)
+      .filter((state) => wanted.has(state.bucket) && compareText(state.name, after) > 0)
       .sort((a, b) => compareText(a.name, b.name))
       .slice(0, limit)
       .map(({ name, digest }) => (digest === undefined ? { name } : { name, digest }));

@@ -67,7 +67,7 @@ describe('faults of the memory store', () => {
 
   it('a wiped disk holds nothing, is another database and leads nobody', async () => {
     const store = new MemoryStore({ region: 'us-east', identity: 'one' });
-    await store.append([row]);
+    const { commit } = await store.append([row]);
     const before = await store.adoptIncarnation({ stream: 's', lastSequence: 1, given: 1_000 });
     await store.lead(
       'receiver',
@@ -78,7 +78,7 @@ describe('faults of the memory store', () => {
       new AbortController().signal,
     );
     expect(await store.loadDocument('acme/canvas/a')).toEqual([]);
-    expect(await store.tail(0, 10)).toEqual({ rows: [], cells: [], to: 0 });
+    expect(await store.tail(0, 10)).toEqual({ rows: [], cells: [], to: commit });
     expect(await store.identity()).not.toBe('one');
     const after = await store.adoptIncarnation({ stream: 's', lastSequence: 1, given: 1_000 });
     expect(after.incarnation).not.toBe(before.incarnation);

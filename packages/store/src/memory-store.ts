@@ -1,4 +1,4 @@
-import { compareText, type Cell, type Decision, type Message } from '@causeway/protocol';
+import { compareText, type Cell, type Decision, type Message, type NameDigest } from '@causeway/protocol';
 import {
   Refused,
   type ApplyBatch,
@@ -213,8 +213,8 @@ export class MemoryStore implements Store {
     return this.#operation('buckets', () => this.#disk.states.buckets());
   }
 
-  bucket(bucket: number, after: string, limit: number): Promise<{ name: string; digest?: bigint }[]> {
-    return this.#operation('bucket', () => this.#disk.states.bucket(bucket, after, limit));
+  names(buckets: readonly number[], after: string, limit: number): Promise<NameDigest[]> {
+    return this.#operation('names', () => this.#disk.states.names(buckets, after, limit));
   }
 
   viewState(): Promise<ViewState> {

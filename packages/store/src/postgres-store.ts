@@ -1,4 +1,4 @@
-import type { Cell, Decision, Message } from '@causeway/protocol';
+import type { Cell, Decision, Message, NameDigest } from '@causeway/protocol';
 import {
   Unavailable,
   type ApplyBatch,
@@ -147,8 +147,8 @@ export class PostgresStore implements Store {
     return this.#query(states.buckets);
   }
 
-  bucket(bucket: number, after: string, limit: number): Promise<{ name: string; digest?: bigint }[]> {
-    return this.#query(states.bucket, bucket, after, limit);
+  names(buckets: readonly number[], after: string, limit: number): Promise<NameDigest[]> {
+    return this.#query(states.names, buckets, after, limit);
   }
 
   viewState(): Promise<ViewState> {

@@ -1,3 +1,4 @@
+import type { NameDigest } from '@causeway/protocol';
 import { BUCKETS, type Bucket, type StateRow } from '@causeway/replica';
 import { numberArray, textArray } from './array-literal.ts';
 import type { Connection } from './connection.ts';
@@ -75,18 +76,18 @@ export async function buckets(connection: Connection, zone: string): Promise<Buc
   return all;
 }
 
-const ONE_BUCKET = `
+const NAMES = `
   select name, digest from causeway.states
-  where zone = $1 and bucket = $2::int and name > $3 order by name limit $4::bigint`;
+  where zone = $1 and bucket = any($2::int[]) and name > $3 order by name limit $4::bigint`;
 
-export async function bucket(
+export async function names(
   connection: Connection,
   zone: string,
-  number: number,
+  buckets: readonly number[],
   after: string,
   limit: number,
-): Promise<{ name: string; digest?: bigint }[]> {
-  const rows = await connection.query(ONE_BUCKET, [zone, String(number), after, String(limit)]);
+): Promise<NameDigest[]> {
+  const rows = await connection.query(NAMES, [zone, numberArray(buckets), after, String(limit)]);
   return rows.map((row) => {
     const name = row['name'] as string;
     return row['digest'] === null ? { name } : { name, digest: unsigned(row['digest'] as string) };

@@ -17,6 +17,8 @@ export type Readiness = {
     peers: Pipe[];
     /** Documents that differ from a peer's as they are; see Replica.diverged. */
     diverged: number;
+    /** Documents that wait for an upgrade of this region; see Replica.parked. */
+    parked: number;
   }[];
 };
 
