@@ -74,19 +74,17 @@ async function workUpTo(
   workload?: Workload,
 ): Promise<{ memory: number[]; workload: Workload }> {
   const work = workload ?? (await Workload.at(world));
-  const done = work.until(count);
-  let isOver = false;
-  void done.finally(() => (isOver = true)).catch(() => undefined);
+  const over = new AbortController();
+  const done = work.until(count).finally(() => over.abort());
   const samples: number[][] = [];
-  while (!isOver) {
+  while (!over.signal.aborted || samples.length < SAMPLES) {
     await pause(1_000);
-    samples.push(await memoryOf(world));
-    say(
-      `${work.count.toLocaleString('en')} of ${count.toLocaleString('en')} operations, ${samples.at(-1)!.map(mebibytes).join(' and ')}`,
-    );
+    const sample = await memoryOf(world);
+    samples.push(sample);
+    const of = `${work.count.toLocaleString('en')} of ${count.toLocaleString('en')} operations`;
+    say(`${of}, ${sample.map(mebibytes).join(' and ')}`);
   }
   await done;
-  while (samples.length < SAMPLES) samples.push(await memoryOf(world));
   const newest = samples.slice(-SAMPLES);
   return { memory: REGIONS.map((_, at) => median(newest.map((sample) => sample[at]!))), workload: work };
 }
