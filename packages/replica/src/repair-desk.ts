@@ -14,16 +14,19 @@ import {
 import * as Y from 'yjs';
 import { cellsEntry } from './cells.ts';
 import { comparableOf, replay } from './comparable.ts';
-import { type Bus, type Operation, type Store } from './ports.ts';
+import type { Bus, Operation, Store, Time } from './ports.ts';
 
 /** Names in one answer. */
 const NAMES = 2_000;
 /** An answer ends with the document or scope that makes it larger than this; the asker asks again for the rest. */
 const ANSWER_BYTES = 4 * 1024 * 1024;
+/** Or after so long: who asks gives up after 5 s without a word. */
+const ANSWER_MS = 1_500;
 
 type Parts = {
   bus: Bus;
   store: Store;
+  time: Time;
   holds(token: Token): Promise<boolean>;
   decide(question: Uint8Array): Promise<Uint8Array>;
 };
@@ -45,14 +48,14 @@ export class RepairDesk {
   }
 
   #answer(operation: Operation, question: Uint8Array): Promise<Uint8Array> {
-    const { store } = this.#parts;
+    const { store, time } = this.#parts;
     switch (operation) {
       case 'buckets':
         return answerBuckets(store);
       case 'names':
         return answerNames(store, question);
       case 'state':
-        return answerStates(store, question);
+        return answerStates(store, time, question);
       case 'cells':
         return answerScopes(store, question);
       case 'holds':
@@ -80,14 +83,16 @@ async function answerNames(store: Store, question: Uint8Array): Promise<Uint8Arr
   return encodeNamesAnswer({ names, more: names.length === NAMES });
 }
 
-/** What the asker lacks of documents; those that did not fit are left out. */
-async function answerStates(store: Store, question: Uint8Array): Promise<Uint8Array> {
+/** What the asker lacks of documents; those that did not fit are left out, and those that Yjs cannot read. */
+async function answerStates(store: Store, time: Time, question: Uint8Array): Promise<Uint8Array> {
   const answers: StateAnswer[] = [];
+  const until = time.now() + ANSWER_MS;
   let bytes = 0;
   for (const asked of decodeStatesQuestion(question)) {
-    if (bytes >= ANSWER_BYTES) break;
+    if (bytes >= ANSWER_BYTES || (answers.length > 0 && time.now() > until)) break;
     if (!isDocument(asked.name)) continue;
     const answer = await stateOf(store, asked);
+    if (answer === undefined) continue;
     bytes += answer.updates.reduce((sum, update) => sum + update.length, 0);
     answers.push(answer);
   }
@@ -107,13 +112,22 @@ async function answerScopes(store: Store, question: Uint8Array): Promise<Uint8Ar
   return encodeScopesAnswer(entries);
 }
 
-async function stateOf(store: Store, { name, stateVector }: StatesQuestion[number]): Promise<StateAnswer> {
+async function stateOf(
+  store: Store,
+  { name, stateVector }: StatesQuestion[number],
+): Promise<StateAnswer | undefined> {
   const rows = await store.loadDocument(name);
-  const doc = replay(rows);
   try {
-    return { name, updates: [Y.encodeStateAsUpdate(doc, stateVector)], ...comparableOf(name, doc) };
-  } finally {
+    const doc = replay(rows);
+    const answer = {
+      name,
+      updates: [Y.encodeStateAsUpdate(doc, stateVector)],
+      ...comparableOf(name, doc),
+    };
     doc.destroy();
+    return answer;
+  } catch {
+    return undefined;
   }
 }
 

@@ -166,11 +166,13 @@ export class Repair {
       const asked = left.slice(0, AT_ONCE.documents);
       const held = new Map<string, Y.Doc>();
       try {
-        for (const name of asked) held.set(name, replay(await this.#parts.store.loadDocument(name)));
-        const question = asked.map((name) => ({
-          name,
-          stateVector: Y.encodeStateVector(held.get(name)!),
-        }));
+        for (const name of asked) {
+          const doc = await this.#held(pass, name);
+          if (doc === undefined) left = left.filter((other) => other !== name);
+          else held.set(name, doc);
+        }
+        if (held.size === 0) continue;
+        const question = [...held].map(([name, doc]) => ({ name, stateVector: Y.encodeStateVector(doc) }));
         const answer = await this.#parts.bus.ask(pass.peer, 'state', encodeStatesQuestion(question));
         const states = decodeStatesAnswer(answer).filter(({ name }) => held.has(name));
         await this.#applyStates(pass, states, held);
@@ -200,7 +202,18 @@ export class Repair {
       if (isDivergence(state, held.get(state.name)!)) await this.#events.diverged(state.name, pass.peer);
   }
 
-  /** One document that Yjs fails on must not end the pass for all that come after it. */
+  /** What we hold of a document; nothing of one that Yjs fails on, which must not end the pass for all others. */
+  async #held({ peer }: Pass, name: string): Promise<Y.Doc | undefined> {
+    const rows = await this.#parts.store.loadDocument(name);
+    try {
+      return replay(rows);
+    } catch (error) {
+      this.#events.failed(peer, error);
+      return undefined;
+    }
+  }
+
+  /** The same for what the peer answers. */
   #missing({ peer }: Pass, { updates }: StateAnswer, doc: Y.Doc): Uint8Array[] {
     try {
       return missingIn(doc, updates);

@@ -297,6 +297,7 @@ export class Replica {
     const desk = new RepairDesk({
       bus,
       store,
+      time,
       holds: (token) => this.holds(token),
       decide: (question) => decisions.answer(question),
     });
