@@ -12,11 +12,13 @@ if (version !== undefined)
     load(url, context, next) {
       const loaded = next(url, context);
       if (!url.endsWith('/packages/protocol/src/versions.ts')) return loaded;
-      const source = loaded.source!.toString().replace(/ENVELOPE_VERSION = \d+/, `ENVELOPE_VERSION = ${version}`);
+      const source = loaded
+        .source!.toString()
+        .replace(/ENVELOPE_VERSION = \d+/, `ENVELOPE_VERSION = ${version}`);
       return { ...loaded, source };
     },
   });
-await import('../../apps/region/src/main.ts');
+await import(new URL('../../apps/region/src/main.ts', import.meta.url).href);
 
 function versionOf(folder: string): string | undefined {
   try {

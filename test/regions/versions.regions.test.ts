@@ -28,8 +28,7 @@ describe('two regions, one of them of a newer version', () => {
   });
 
   const urlOf = (region: string): string => world.regions[region]!.url;
-  const speaker = (region: string, channel = 'general') =>
-    new Speaker(urlOf(region), token, 'demo', channel);
+  const speaker = (region: string, channel = 'general') => new Speaker(urlOf(region), token, 'demo', channel);
   const bodies = async (region: string, channel = 'general'): Promise<string[]> =>
     (await speaker(region, channel).everything()).map(({ body }) => body).sort();
 

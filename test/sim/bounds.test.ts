@@ -43,41 +43,45 @@ const textIn = async (region: string): Promise<string> =>
 const held = (kind: new () => object): number => queryObjects(kind, { format: 'count' });
 
 describe('documents in memory', () => {
-  it('R10 10,000 documents whose store fails: memory returns to its base line (PAINS 1)', async () => {
-    open();
-    const us = world.at('us');
-    await us.writeCanvas(CANVAS, clientOf(1).type('warm'), 'ada');
-    us.documents.drop(CANVAS);
-    await world.time.sleep(60_000);
-    const inMemory = () => ({
-      docs: held(Y.Doc),
-      sleepers: world.time.sleepers,
-      scopes: us.cells.scopes(),
-    });
-    const before = inMemory();
-    let failed = 0;
-    const stop = world.region('us').faults.inject((operation, when) => {
-      if (operation !== 'append' || when !== 'before') return undefined;
-      return Promise.reject(failed++ % 2 === 0 ? new Unavailable('no') : new Doubtful('who knows'));
-    });
-    const bytes = clientOf(2).type('x'.repeat(KiB));
-    const codes: string[] = [];
-    for (let n = 0; n < 10_000; n += 100) {
-      const writes = Array.from({ length: 100 }, (_, at) =>
-        codeOf(us.writeCanvas(canvasName(WORKSPACE, `c${n + at}`), bytes, 'ada')),
-      );
-      codes.push(...(await Promise.all(writes)));
-    }
-    expect(new Set(codes)).toEqual(new Set(['not-committed']));
-    expect([us.documents.size, us.waiting.appends]).toEqual([0, 0]);
-    await world.time.sleep(60_000);
-    const after = inMemory();
-    expect(after.docs).toBeLessThanOrEqual(before.docs + 1);
-    expect(after.sleepers).toBeLessThanOrEqual(before.sleepers);
-    expect(after.scopes).toEqual(before.scopes);
-    stop();
-    expect(await codeOf(us.writeCanvas(CANVAS, bytes, 'ada'))).toBe('ok');
-  });
+  it(
+    'R10 10,000 documents whose store fails: memory returns to its base line (PAINS 1)',
+    { timeout: 120_000 },
+    async () => {
+      open();
+      const us = world.at('us');
+      await us.writeCanvas(CANVAS, clientOf(1).type('warm'), 'ada');
+      us.documents.drop(CANVAS);
+      await world.time.sleep(60_000);
+      const inMemory = () => ({
+        docs: held(Y.Doc),
+        sleepers: world.time.sleepers,
+        scopes: us.cells.scopes(),
+      });
+      const before = inMemory();
+      let failed = 0;
+      const stop = world.region('us').faults.inject((operation, when) => {
+        if (operation !== 'append' || when !== 'before') return undefined;
+        return Promise.reject(failed++ % 2 === 0 ? new Unavailable('no') : new Doubtful('who knows'));
+      });
+      const bytes = clientOf(2).type('x'.repeat(KiB));
+      const codes: string[] = [];
+      for (let n = 0; n < 10_000; n += 100) {
+        const writes = Array.from({ length: 100 }, (_, at) =>
+          codeOf(us.writeCanvas(canvasName(WORKSPACE, `c${n + at}`), bytes, 'ada')),
+        );
+        codes.push(...(await Promise.all(writes)));
+      }
+      expect(new Set(codes)).toEqual(new Set(['not-committed']));
+      expect([us.documents.size, us.waiting.appends]).toEqual([0, 0]);
+      await world.time.sleep(60_000);
+      const after = inMemory();
+      expect(after.docs).toBeLessThanOrEqual(before.docs + 1);
+      expect(after.sleepers).toBeLessThanOrEqual(before.sleepers);
+      expect(after.scopes).toEqual(before.scopes);
+      stop();
+      expect(await codeOf(us.writeCanvas(CANVAS, bytes, 'ada'))).toBe('ok');
+    },
+  );
 
   it('R10 10,000 refused loads leave neither document nor timer (PAINS 2)', async () => {
     open();

@@ -312,10 +312,10 @@ describe('a loss is repaired from state', () => {
   });
 });
 
-describe('level zone', () => {
-  const atZone = (region: string, body: string, process = 0) =>
-    world.region(region).processes[process]!.replica.execute(world.post(body), { level: 'zone' });
+const atZone = (region: string, body: string, process = 0) =>
+  world.region(region).processes[process]!.replica.execute(world.post(body), { level: 'zone' });
 
+describe('level zone', () => {
   it('R3 is given when a peer has committed it, also for cells', async () => {
     open();
     const post = world.post('one');

@@ -13,14 +13,12 @@ export const speaking =
 function shifted(version: number, bus: Bus): Bus {
   /** What we say, as that version does; what does not begin with a version stays as it is. */
   const out = (bytes: Uint8Array): Uint8Array => withVersion(bytes, bytes[0] === ENVELOPE_VERSION, version);
-  const hasVersion = (operation: Operation): boolean => operation !== 'holds';
   const read = <T extends { bytes: Uint8Array }>(messages: readonly T[]): T[] =>
     messages.map((message) => ({ ...message, bytes: asOurs(version, message.bytes) }));
   return {
     open: () => bus.open(),
     publish: (message) => bus.publish({ ...message, bytes: out(message.bytes) }),
-    follow: (peer, from, deliver, signal) =>
-      bus.follow(peer, from, (batch) => deliver(read(batch)), signal),
+    follow: (peer, from, deliver, signal) => bus.follow(peer, from, (batch) => deliver(read(batch)), signal),
     tell: (messages) => bus.tell(messages.map(({ name, bytes }) => ({ name, bytes: out(bytes) }))),
     hear: (heard) => bus.hear((messages) => heard(read(messages))),
     report: (peer, report) => bus.report(peer, report),
@@ -52,6 +50,8 @@ function readingParked(version: number, store: Store): Store {
     },
   });
 }
+
+const hasVersion = (operation: Operation): boolean => operation !== 'holds';
 
 const asOurs = (version: number, bytes: Uint8Array): Uint8Array =>
   withVersion(bytes, bytes[0]! > ENVELOPE_VERSION && bytes[0]! <= version, ENVELOPE_VERSION);

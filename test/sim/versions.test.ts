@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import * as Y from 'yjs';
 import { durable } from './replay.ts';
 import { speaking } from './speaking.ts';
-import { CHANNEL, WORKSPACE, World, idOf, type Ports, type Process } from './world.ts';
+import { CHANNEL, WORKSPACE, World, idOf, outcomeOf, type Ports, type Process } from './world.ts';
 
 const REGIONS = ['us', 'eu', 'ap'] as const;
 const NEWER = 2;
@@ -98,10 +98,16 @@ describe('a region of a newer version', () => {
         );
         // Heartbeats of a newer version are heard, and not kept.
         expect((await parkedIn(region)).map(({ name }) => name)).not.toContain('-/heartbeat');
-        const before = world.at(region).peers().find(({ peer }) => peer === newer)!;
+        const before = world
+          .at(region)
+          .peers()
+          .find(({ peer }) => peer === newer)!;
         expect(before.connected).toBe(true);
         await world.time.sleep(5_000);
-        const after = world.at(region).peers().find(({ peer }) => peer === newer)!;
+        const after = world
+          .at(region)
+          .peers()
+          .find(({ peer }) => peer === newer)!;
         expect(after.heardAt! - before.heardAt!).toBeGreaterThanOrEqual(4_000);
       }
       // What the newer one did not write is the same in the older ones, and it reads all of theirs.
@@ -122,7 +128,10 @@ describe('a region of a newer version', () => {
       }
       for (const region of older) {
         restart(region, speaking(NEWER));
-        await world.until(async () => (await parkedIn(region)).length === 0, `nothing is parked in ${region}`);
+        await world.until(
+          async () => (await parkedIn(region)).length === 0,
+          `nothing is parked in ${region}`,
+        );
         expect(notices(region).some(({ what }) => what === 'unparked')).toBe(true);
       }
       await converged();
@@ -148,6 +157,30 @@ describe('a region of a newer version', () => {
       expect([...(await world.bodies(region))].sort(), region).toEqual([...bodies].sort());
       expect(await parkedIn(region)).toEqual([]);
     }
+  });
+
+  it.each([
+    ['kept', 1_000, 'zone'],
+    ['dropped for want of room', 0, 'not-replicated'],
+  ])('R3 what a peer cannot read yet and has %s counts so for the level zone', async (_, room, answer) => {
+    world = new World({ regions: ['us', 'eu'], processes: 0 });
+    world.start('us');
+    world.start('eu', keepingParked(room));
+    await world.at('us').execute(world.post('of version 1'), { level: 'zone' });
+    restart('us', speaking(NEWER));
+    await world.time.sleep(2_000);
+    const outcome = await outcomeOf(world.at('us').execute(world.post('of version 2'), { level: 'zone' }));
+    expect(typeof outcome === 'string' ? outcome : outcome.level).toBe(answer);
+    // The disks of who wrote it are lost, and the peer is upgraded.
+    world.region('us').processes[0]!.crash();
+    world.region('us').store.wipe();
+    world.network.wipe('us');
+    restart('eu', speaking(NEWER));
+    world.start('us', speaking(NEWER));
+    await world.until(async () => (await world.bodies('us')).includes('of version 1'), 'filled again');
+    if (answer === 'zone')
+      for (const region of ['us', 'eu'])
+        await world.until(async () => (await world.bodies(region)).includes('of version 2'), region);
   });
 
   it('R3 a region of several servers is upgraded one after the other, in either order', async () => {
@@ -185,8 +218,9 @@ const keepingParked =
       get: (target, property) => {
         if (property !== 'apply') return Reflect.get(target, property) as unknown;
         const apply: Store['apply'] = async (batch) => {
-          const kept = (await target.parked(NEWER, most)).length;
-          return target.apply({ ...batch, parked: batch.parked.slice(0, Math.max(0, most - kept)) });
+          const room = Math.max(0, most - (await target.parked(NEWER, most)).length);
+          const result = await target.apply({ ...batch, parked: batch.parked.slice(0, room) });
+          return batch.parked.length > room ? { ...result, unkept: true } : result;
         };
         return apply;
       },

@@ -91,6 +91,8 @@ export type Committed = {
   commit: number;
   /** Totals of the segments that own rows of this commit wrote into. */
   authored: AuthoredIn[];
+  /** There was no room for the messages that were to be parked: what they hold is not here. */
+  unkept?: true;
 };
 
 /** A row of the log as the tail lists it, without its bytes. */

@@ -140,8 +140,11 @@ export class Publisher {
 
   async #open(): Promise<void> {
     const known = await this.#store.incarnation();
+    // Heartbeats take sequences too, and peers report those: a stream that lost only them is another one as well.
+    const isOurs = known?.incarnation === this.#given.incarnation;
+    const given = Math.max(known?.sequence ?? 0, isOurs ? this.#given.sequence : 0);
+    if (isOurs && given > known.sequence) await this.#store.published([], this.#given);
     const { stream, lastSequence } = await this.#bus.open();
-    const given = known?.sequence ?? 0;
     const { incarnation } = await this.#store.adoptIncarnation({ stream, lastSequence, given });
     this.#hello = { incarnation, lastSequence };
     // Whatever was under way when the last session ended is in the outbox still.

@@ -156,8 +156,10 @@ export class Receiver {
     const cursor = await this.#store.cursor(this.#peer);
     const batch = this.#doubtful;
     this.#doubtful = undefined;
-    if (batch?.cursor !== undefined && cursor?.messageId === batch.cursor.messageId)
+    if (batch?.cursor !== undefined && cursor?.messageId === batch.cursor.messageId) {
+      if (batch.parked.length > 0) this.#whole = 'no';
       this.#events.applied(batch.rows, NOTHING);
+    }
     return cursor;
   }
 
@@ -302,7 +304,9 @@ export class Receiver {
   async #apply(batch: ApplyBatch): Promise<void> {
     batch.own = await this.#events.own(batch.rows);
     try {
-      this.#events.applied(batch.rows, await this.#store.apply(batch));
+      const result = await this.#store.apply(batch);
+      if (result.unkept) this.#whole = 'no';
+      this.#events.applied(batch.rows, result);
     } catch (error) {
       if (error instanceof Doubtful) this.#doubtful = batch;
       if (!(error instanceof Refused) || batch.rows.length === 0) throw error;

@@ -59,8 +59,8 @@ flagged as (
   returning channel, id, mark
 ),
 logged as (
-  insert into causeway.log (zone, name, id, bytes, member, own)
-  select $1, name, id, bytes, member, own from numbered where bytes is not null
+  insert into causeway.log (zone, name, id, bytes, member, own, stated)
+  select $1, name, id, bytes, member, own, true from numbered where bytes is not null
 ),
 enqueued as (
   insert into causeway.outbox (zone, seq, name, log_id, cells, bytes)
@@ -68,8 +68,8 @@ enqueued as (
   from numbered where own
 ),
 merged as (
-  insert into causeway.cells as held (zone, scope, key, v, value, own)
-  select $1, * from unnest($13::text[], $14::text[], $15::text[], $16::text[], $17::boolean[])
+  insert into causeway.cells as held (zone, scope, key, v, value, own, stated)
+  select $1, *, true from unnest($13::text[], $14::text[], $15::text[], $16::text[], $17::boolean[])
   on conflict (zone, scope, key) do update set v = excluded.v, value = excluded.value, own = excluded.own,
       commit = excluded.commit
     where (excluded.v, excluded.value) > (held.v, held.value)
@@ -112,13 +112,14 @@ arrived as materialized (
   select name, sha256(bytes) as hash, nextval('causeway.seq') as id, version, bytes
   from unnest($29::text[], $30::int[], $31::bytea[]) as r(name, version, bytes)
 ),
+room as materialized (
+  select count(*) < ${PARKED.rows} and coalesce(sum(octet_length(bytes)), 0) < ${PARKED.bytes} as is_there
+  from causeway.parked where zone = $1
+),
 parked as (
   insert into causeway.parked (zone, peer, name, hash, id, version, bytes)
   select $1, $25, name, hash, id, version, bytes from arrived
-  where (
-    select count(*) < ${PARKED.rows} and coalesce(sum(octet_length(bytes)), 0) < ${PARKED.bytes}
-    from causeway.parked where zone = $1
-  )
+  where (select is_there from room)
   order by name collate "C", hash, id
   on conflict do nothing
 )
@@ -126,4 +127,5 @@ select
   (select string_agg(id::text, ',' order by ord) from numbered where own) as seqs,
   (select json_agg(json_build_array(channel, id, mark)) from flagged) as untidy,
   (select json_agg(json_build_array(channel, segment, posts, bytes, operations)) from counted) as counted,
+  case when exists (select from arrived) then not (select is_there from room) end as unkept,
   pg_current_xact_id()::text as commit`;

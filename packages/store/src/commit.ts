@@ -39,6 +39,7 @@ export async function commit(
     untidy: marks(answer!['untidy']),
     commit: Number(answer!['commit']),
     authored: totals(segments, answer!['counted']),
+    ...(answer!['unkept'] === true ? { unkept: true } : {}),
   };
 }
 

@@ -56,8 +56,8 @@ const COMPACT = `
     where zone = $1 and name = $2 and id = any($3::bigint[]) and exists (select from fit)
   ),
   added as (
-    insert into causeway.log (zone, name, id, bytes, own, snapshot)
-    select $1, $2, nextval('causeway.seq'), ($4::bytea[])[1], false, true from fit
+    insert into causeway.log (zone, name, id, bytes, own, snapshot, stated)
+    select $1, $2, nextval('causeway.seq'), ($4::bytea[])[1], false, true, true from fit
   ),
   stated as (
     update causeway.states s set

@@ -516,11 +516,13 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
         const store = fresh();
         for (let from = 0; from < 100_000; from += 20_000) await store.apply(batch({ parked: many(from) }));
         const cursor = { incarnation: 'one', sequence: 2, messageId: 'one-2' };
-        await store.apply(
+        const full = await store.apply(
           batch({ cursor, rows: [write(1, { posts: ['a'] })], parked: many(100_000).slice(0, 1) }),
         );
+        expect(full.unkept).toBe(true);
         expect(await store.parkedNames()).toHaveLength(100_000);
         expect(await store.cursor('eu-west')).toEqual(cursor);
+        expect((await store.apply(batch({ rows: [write(2, { posts: ['b'] })] }))).unkept).toBeUndefined();
         const [oldest] = await store.parked(9, 1);
         await store.apply(batch({ unparked: [oldest!.id] }));
         await store.apply(batch({ parked: many(100_000).slice(0, 1) }));

@@ -8,15 +8,16 @@ export class MemoryParked {
   readonly #kept = new Map<string, Parked>();
   #bytes = 0;
 
-  /** Bounded: see PARKED. */
-  add(peer: string, messages: ApplyBatch['parked'], nextId: () => number): void {
-    if (this.#kept.size >= PARKED.rows || this.#bytes >= PARKED.bytes) return;
+  /** Bounded: see PARKED. False when there is no room. */
+  add(peer: string, messages: ApplyBatch['parked'], nextId: () => number): boolean {
+    if (this.#kept.size >= PARKED.rows || this.#bytes >= PARKED.bytes) return messages.length === 0;
     for (const message of messages) {
       const key = `${message.name}\n${Buffer.from(message.bytes).toString('base64')}`;
       if (this.#kept.has(key)) continue;
       this.#kept.set(key, { ...message, id: nextId(), peer, bytes: message.bytes.slice() });
       this.#bytes += message.bytes.length;
     }
+    return true;
   }
 
   remove(ids: ReadonlySet<number>): void {

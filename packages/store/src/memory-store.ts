@@ -95,8 +95,8 @@ export class MemoryStore implements Store {
       const { cursors, parked } = this.#disk;
       if (batch.cursor !== undefined) cursors.set(batch.peer, { ...batch.cursor });
       parked.remove(new Set(batch.unparked));
-      parked.add(batch.peer, batch.parked, () => ++this.#disk.seq);
-      return committed;
+      const isKept = parked.add(batch.peer, batch.parked, () => ++this.#disk.seq);
+      return isKept ? committed : { ...committed, unkept: true };
     });
   }
 

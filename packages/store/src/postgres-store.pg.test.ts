@@ -504,7 +504,7 @@ describe('tables of the version before', () => {
     expect(states.at(-1)).toMatchObject({ name: 'acme/member/ada', changes: 1, rows: 0, bytes: 0 });
     expect(states[0]).toMatchObject({ changes: 1, rows: 2, bytes: 2 });
     for (const { name } of states)
-      expect(await store.bucket(bucketOf(name), '', 1_000)).toContainEqual({ name });
+      expect(await store.names([bucketOf(name)], '', 1_000)).toContainEqual({ name });
     const met: number[] = [];
     let portions = 0;
     const { rebuildTo } = await store.viewState();

@@ -36,16 +36,21 @@ export async function stale(connection: Connection, zone: string, limit: number)
   }));
 }
 
-/** Locks in name order, as commits do; a row that has changed meanwhile is looked at again after its lock. */
+/**
+ * Locks in name order, as commits do; a row that has changed meanwhile is looked at again after its lock.
+ * Materialized, and told the names twice: planned while the table was small, the locking part was carried
+ * out anew for every row of the table, and held up writers for seconds.
+ */
 const SET_DIGESTS = `
-  update causeway.states s set digest = ready.digest
-  from (
+  with ready as materialized (
     select held.name, held.changes, computed.digest
     from unnest($2::text[], $3::bigint[], $4::bigint[]) as computed(name, changes, digest)
     join causeway.states held on held.zone = $1 and held.name = computed.name and held.changes = computed.changes
+    where held.name = any($2::text[])
     order by held.name for update of held
-  ) as ready
-  where s.zone = $1 and s.name = ready.name and s.changes = ready.changes`;
+  )
+  update causeway.states s set digest = ready.digest from ready
+  where s.zone = $1 and s.name = any($2::text[]) and s.name = ready.name and s.changes = ready.changes`;
 
 export async function setDigests(
   connection: Connection,
