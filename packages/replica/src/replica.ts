@@ -1,6 +1,5 @@
 import {
   CausewayError,
-  LIMITS,
   commandId,
   encodeEntry,
   isDocument,
@@ -15,6 +14,7 @@ import {
 } from '@causeway/protocol';
 import * as Y from 'yjs';
 import { AppendQueue } from './append-queue.ts';
+import { CanvasWrites } from './canvas-writes.ts';
 import { Cells, type CellListener } from './cells.ts';
 import { Channels } from './channels.ts';
 import { edit, remove } from './commands/change.ts';
@@ -22,54 +22,22 @@ import type { Answer, Context } from './commands/context.ts';
 import { post } from './commands/post.ts';
 import { canvas, react, read, topic } from './commands/set.ts';
 import { Compactor } from './compactor.ts';
-import { FirstRegionDecides } from './decisions.ts';
-import { Divergence } from './divergence.ts';
 import { Documents } from './documents.ts';
 import { Generations } from './generations.ts';
 import { History, type Before } from './history.ts';
 import { HybridClock, hybridFromText } from './hybrid-time.ts';
-import type { ClientUpdate, DocumentListener, LiveDocument } from './live-document.ts';
+import type { DocumentListener, LiveDocument } from './live-document.ts';
 import { Lookup } from './lookup.ts';
 import type { Bus, Committed, OutboxRow, Random, Row, Store, Time } from './ports.ts';
+import type { Notice } from './notice.ts';
+import { Peers, type Pipe } from './peers.ts';
 import { prune } from './prune.ts';
 import { Projector } from './projector.ts';
 import { Publisher } from './publisher.ts';
-import { Receiver } from './receiver.ts';
-import { Repair, type Pass } from './repair.ts';
-import { RepairDesk } from './repair-desk.ts';
-import { Succession } from './succession.ts';
 import { Tail } from './tail.ts';
 import { Tidier } from './tidy.ts';
 import { Tokens } from './tokens.ts';
 import { ViewPosition } from './view-position.ts';
-import { unpark, type UnparkEvents } from './unpark.ts';
-import { ZoneLevel } from './zone-level.ts';
-
-/** What happened, for logs and metrics. Never holds content, names of members or slugs (R6). */
-export type Notice = {
-  what:
-    | 'started-over'
-    | 'parked'
-    | 'unparked'
-    | 'lost'
-    | 'gap'
-    | 'commit-failed'
-    | 'tidy-failed'
-    | 'projector-failed'
-    | 'compaction-failed'
-    | 'quarantined'
-    | 'unpublishable'
-    | 'outbox-trimmed'
-    | 'repaired'
-    | 'repair-failed'
-    | 'diverged'
-    | 'undecided'
-    | 'generation-opened'
-    | 'succession-failed'
-    | 'bus-down'
-    | 'bus-up';
-  [detail: string]: unknown;
-};
 
 export type ReplicaOptions = {
   region: string;
@@ -80,24 +48,6 @@ export type ReplicaOptions = {
   time: Time;
   random: Random;
   notice(notice: Notice): void;
-};
-
-/** Messages of a stream that are not there yet, and about how many bytes. Heartbeats are among them. */
-export type Backlog = { updates: number; bytes: number };
-
-/** The pipes between this region and a peer, as one process sees them. */
-export type Pipe = {
-  peer: string;
-  /** Does this process read the peer's stream now? One process of a region does. */
-  connected: boolean;
-  /** Age of the last heartbeat when it arrived, milliseconds; undefined before the first. */
-  lagMs: number | undefined;
-  /** When it arrived, milliseconds since 1970. */
-  heardAt: number | undefined;
-  /** What waits to come here from the peer. */
-  waiting: Backlog | undefined;
-  /** What the peer has not confirmed to have stored of our stream. */
-  unconfirmed: Backlog | undefined;
 };
 
 /** A reader of one document: hears every committed update from the moment it was opened. */
@@ -132,7 +82,6 @@ export class Replica {
   readonly history: History;
   readonly publisher: Publisher;
   readonly compactor: Compactor;
-  readonly receivers: readonly Receiver[];
   readonly #options: ReplicaOptions;
   readonly #queue: AppendQueue;
   readonly #channels: Channels;
@@ -140,14 +89,8 @@ export class Replica {
   readonly #tail: Tail;
   readonly #tokens: Tokens;
   readonly #projector: Projector;
-  readonly #repair: Repair;
-  readonly #divergence: Divergence;
-  readonly #succession: Succession;
-  readonly #zone: ZoneLevel;
-  /** Documents with messages of a newer version: what else comes for them waits too. */
-  readonly #parked = new Set<string>();
-  /** What is done with rows of peers, however they come. */
-  readonly #received: UnparkEvents;
+  readonly #canvases: CanvasWrites;
+  readonly #peers: Peers;
   readonly #context: Context;
   readonly #underWay = new Map<string, Promise<Answer>>();
   #author: number;
@@ -182,7 +125,7 @@ export class Replica {
     });
     this.#tail = new Tail(
       { store, documents: this.documents, cells: this.cells, time },
-      { brought: (live) => this.#writeDue(live), changed: (names) => this.#changed(names) },
+      { brought: (live) => this.#canvases.brought(live), changed: (names) => this.#changed(names) },
     );
     bus.hear((messages) => this.#tail.hear(messages));
     this.#channels = new Channels(store, this.cells, region, regions.length);
@@ -237,79 +180,39 @@ export class Replica {
     });
     this.publisher = new Publisher(bus, store, time, {
       found: (rows) => this.#found(rows),
-      placed: (seq, incarnation, sequence) => this.#zone.placed(seq, incarnation, sequence),
+      placed: (seq, incarnation, sequence) => this.#peers.zone.placed(seq, incarnation, sequence),
       unpublishable: ({ seq }) => options.notice({ what: 'unpublishable', seq }),
       trimmed: (rows) => options.notice({ what: 'outbox-trimmed', rows }),
       down: (error) => options.notice({ what: 'bus-down', why: String(error) }),
       up: (incarnation) => options.notice({ what: 'bus-up', incarnation }),
     });
-    const peers = regions.filter((peer) => peer !== region);
-    this.#received = {
-      applied: (rows: readonly Row[], result: Committed) => this.#applied(rows, result),
-      own: (rows: readonly Row[]) => this.#channels.raisedBy(rows),
-    };
-    this.receivers = peers.map(
-      (peer) =>
-        new Receiver(
-          peer,
-          { region, bus, store, time, parked: this.#parked },
-          {
-            ...this.#received,
-            behind: (peer) => this.#repair.request(peer),
-            notice: (what, detail) => options.notice({ what, ...detail }),
-          },
-        ),
-    );
-    this.#repair = new Repair(
-      { bus, store, time, random: options.random, parked: this.#parked },
-      {
-        ...this.#received,
-        diverged: (name, peer) => this.#divergence.noticed(name, peer),
-        began: (peer) => this.#receiver(peer)?.comparing(),
-        passed: (pass) => this.#passed(pass),
-        failed: (peer, error) => options.notice({ what: 'repair-failed', peer, why: String(error) }),
-      },
-    );
     this.generations = new Generations(this.cells);
     const { documents, cells, generations } = this;
-    const decisions = new FirstRegionDecides({ region, regions, bus, store });
-    this.#divergence = new Divergence(
-      { bus, store, documents, cells, generations, queue: this.#queue, decisions },
+    this.#canvases = new CanvasWrites({ documents, generations, queue: this.#queue }, (error) =>
+      options.notice({ what: 'commit-failed', why: String(error) }),
+    );
+    this.#peers = new Peers(
       {
-        found: (name, peer) => options.notice({ what: 'diverged', kind: parseName(name)?.kind, peer }),
-        opened: ({ generation, equivocators }) =>
-          options.notice({ what: 'generation-opened', generation, equivocators: equivocators.length }),
-        failed: (error) => options.notice({ what: 'undecided', why: String(error) }),
+        ...options,
+        documents,
+        cells,
+        generations,
+        queue: this.#queue,
+        holds: (token) => this.#tokens.holds(token),
+      },
+      {
+        applied: (rows, result) => this.#applied(rows, result),
+        own: (rows) => this.#channels.raisedBy(rows),
+        notice: options.notice,
       },
     );
-    this.#succession = new Succession(
-      { store, documents, queue: this.#queue, decisions, time },
-      {
-        began: (workspace, canvas, generation) => {
-          this.#divergence.settled(workspace, canvas, generation);
-          // Its beginning may be larger than any message.
-          for (const peer of peers) this.#repair.request(peer);
-        },
-        open: (decision) => this.#divergence.open(decision),
-        failed: (error) => options.notice({ what: 'succession-failed', why: String(error) }),
-      },
-    );
-    const desk = new RepairDesk({
-      bus,
-      store,
-      time,
-      holds: (token) => this.holds(token),
-      decide: (question) => decisions.answer(question),
-    });
-    this.#zone = new ZoneLevel({ time, peers, holds: (peer, token) => desk.askHolds(peer, token) });
-    bus.hearReports((report) => this.#zone.report(report));
   }
 
   /** Publishes and receives until the signal fires; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([
       this.publisher.run(signal),
-      this.#inRole('receiver', (leading) => this.#receive(leading), signal),
+      this.#inRole('receiver', (leading) => this.#peers.run(leading), signal),
       this.#inRole('compactor', (leading) => this.compactor.run(leading), signal),
       this.#tidying(signal),
       this.#leaving(signal),
@@ -337,7 +240,7 @@ export class Replica {
   }
 
   async #confirmed(command: Command): Promise<Answer> {
-    const { answer, reached } = await this.#zone.confirm(() => this.#once(command), ZONE_MS);
+    const { answer, reached } = await this.#peers.zone.confirm(() => this.#once(command), ZONE_MS);
     if (reached) return answer;
     throw new CausewayError(
       'not-replicated',
@@ -394,11 +297,8 @@ export class Replica {
   }
 
   /** Takes a member's update of a canvas; resolves after the commit. Throws on bytes that are no update. */
-  async writeCanvas(name: string, bytes: Uint8Array, member: string): Promise<void> {
-    if (parseName(name)?.kind !== 'canvas')
-      throw new CausewayError('read-only', `${name} is no canvas: it is written by commands`);
-    decodeOrRefuse(bytes);
-    await this.#write(name, { what: bytes, size: bytes.length, member });
+  writeCanvas(name: string, bytes: Uint8Array, member: string): Promise<void> {
+    return this.#canvases.write(name, bytes, member);
   }
 
   /** A page of a channel's messages, newest first; with `after` one that shows the writes of that token, or `not-here-yet`. */
@@ -434,32 +334,17 @@ export class Replica {
 
   /** Documents that this process knows to differ from a peer's for ever, as they are; one process of a region looks. */
   get diverged(): number {
-    return this.#divergence.count;
+    return this.#peers.diverged;
   }
 
   /** Documents that wait for an upgrade of this region, as far as this process knows; the one that receives does. */
   get parked(): number {
-    return this.#parked.size;
+    return this.#peers.parked;
   }
 
   /** How the pipes from and to each peer are, as far as this process knows. */
   peers(): Pipe[] {
-    const stream = this.publisher.stream;
-    return this.receivers.map(({ state }) => {
-      const { peer, connected, lagMs, heardAt, sequence, lastSequence, meanBytes } = state;
-      const reported = this.#zone.reported(peer);
-      const isReported = reported !== undefined && reported.incarnation === stream?.incarnation;
-      return {
-        peer,
-        connected,
-        lagMs,
-        heardAt,
-        waiting: backlog(lastSequence, sequence, meanBytes),
-        unconfirmed: isReported
-          ? backlog(stream!.lastSequence, reported.sequence, this.publisher.meanBytes)
-          : undefined,
-      };
-    });
+    return this.#peers.pipes(this.publisher);
   }
 
   /** Jobs waiting for the database; rows waiting for the broker, theirs and the outbox' bytes and age as last counted. */
@@ -492,7 +377,7 @@ export class Replica {
   }
 
   #committed(rows: readonly Row[], { outbox, untidy, authored, commit }: Committed): void {
-    this.#zone.committed(outbox);
+    this.#peers.zone.committed(outbox);
     this.#channels.counted(authored);
     this.history.wrote(rows, commit);
     this.#takeCells(rows);
@@ -520,7 +405,7 @@ export class Replica {
   #changed(names: ReadonlySet<string>): void {
     this.#tokens.changed(names);
     this.#projector.nudge();
-    this.#succession.changed(names);
+    this.#peers.changed(names);
   }
 
   /** Learns from the times that a peer gave (R14). */
@@ -547,43 +432,7 @@ export class Replica {
       const live = this.documents.committedElsewhere(entry.name, entry.bytes);
       if (live !== undefined) changed.add(live);
     }
-    for (const live of changed) this.#writeDue(live);
-  }
-
-  /** Commits a member's update of a canvas, and then what of the waiting ones it was that they lacked. */
-  async #write(name: string, update: ClientUpdate): Promise<void> {
-    const check = await this.generations.guard(name);
-    const live = await this.documents.open(name);
-    const written = await this.#queue.run<LiveDocument>({
-      key: name,
-      live,
-      member: update.member,
-      size: update.size,
-      author: (live) => {
-        check(live!.doc, update.what);
-        if (live!.isTooLargeWith(update))
-          throw new CausewayError(
-            'document-too-large',
-            `a canvas holds at most ${LIMITS.canvasBytes} bytes; delete something or begin another one`,
-          );
-        if (live!.acceptClientUpdate(update)) return { answer: live! };
-        throw new CausewayError(
-          'not-here-yet',
-          'too much of this document waits for what it depends on; connect again',
-          { retryAfter: 1 },
-        );
-      },
-    });
-    this.#writeDue(written);
-  }
-
-  /** Client updates that waited for what just arrived are tried again, each as a write of its own. */
-  #writeDue(live: LiveDocument): void {
-    for (const update of live.takeDue())
-      this.#write(live.name, update).catch((error: unknown) => {
-        // Its client resynchronises: a failed commit has dropped the document.
-        this.#options.notice({ what: 'commit-failed', why: String(error) });
-      });
+    for (const live of changed) this.#canvases.brought(live);
   }
 
   /** After a failed or doubtful commit the copies in memory are not the truth, and the clientID dies (R8). */
@@ -595,19 +444,6 @@ export class Replica {
       this.#channels.drop(key);
     }
     this.#options.notice({ what: 'commit-failed', documents: keys.length });
-  }
-
-  /** Receives from all peers and compares with them. */
-  async #receive(signal: AbortSignal): Promise<void> {
-    const unparked = await unpark(this.#options.store, this.#received);
-    if (unparked > 0) this.#options.notice({ what: 'unparked', messages: unparked });
-    for (const name of await this.#options.store.parkedNames()) if (isDocument(name)) this.#parked.add(name);
-    const peers = this.receivers.map(({ state }) => state.peer);
-    await Promise.all([
-      ...this.receivers.map((receiver) => receiver.run(signal)),
-      this.#repair.run(peers, signal),
-      this.#succession.run(signal),
-    ]);
   }
 
   /** Works while this process alone in the region holds the role; stands by while another one does. */
@@ -622,16 +458,6 @@ export class Replica {
       await store.lead(role, lead, signal).catch(() => undefined);
       await time.sleep(STAND_BY_MS, signal);
     }
-  }
-
-  #receiver(peer: string): Receiver | undefined {
-    return this.receivers.find(({ state }) => state.peer === peer);
-  }
-
-  #passed({ repaired, ...pass }: Pass): void {
-    this.#receiver(pass.peer)?.compared();
-    this.#divergence.passed(pass.peer);
-    if (repaired > 0) this.#options.notice({ what: 'repaired', repaired, ...pass });
   }
 
   async #leaving(signal: AbortSignal): Promise<void> {
@@ -657,23 +483,8 @@ export class Replica {
   }
 }
 
-/** About what lies between two sequences of a stream; undefined while nobody knows the end. */
-const backlog = (last: number | undefined, reached: number, meanBytes: number): Backlog | undefined => {
-  if (last === undefined) return undefined;
-  const updates = Math.max(0, last - reached);
-  return { updates, bytes: Math.round(updates * meanBytes) };
-};
-
 const namesOf = (rows: readonly Row[]): ReadonlySet<string> =>
   new Set(rows.map(({ entry }) => nameOfEntry(entry)));
 
 const droppedMeanwhile = (): CausewayError =>
   new CausewayError('not-committed', 'a write of this document failed; open it again', { retryAfter: 1 });
-
-function decodeOrRefuse(bytes: Uint8Array): void {
-  try {
-    Y.decodeUpdate(bytes);
-  } catch {
-    throw new CausewayError('malformed-frame', 'these bytes are no Yjs update (format V1)');
-  }
-}
