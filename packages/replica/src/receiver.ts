@@ -361,20 +361,25 @@ class Reading {
   verified: boolean;
 
   #last: number;
+  #incarnation: string | undefined;
 
   constructor(cursor: Cursor | undefined) {
     this.cursor = cursor;
     this.verified = cursor === undefined;
     this.#last = cursor?.sequence ?? 0;
+    this.#incarnation = cursor?.incarnation;
   }
 
   accept(deliveries: Delivery[]): Delivery[] {
     const first = deliveries[0];
     if (first === undefined) return deliveries;
     const fresh = this.#verify(first) ? deliveries.slice(1) : deliveries;
-    for (const { sequence } of fresh) {
-      // Expired or purged before it was read, at a resume as well as in the middle of reading.
-      if (sequence > this.#last + 1) this.gap = true;
+    for (const { sequence, id } of fresh) {
+      const incarnation = incarnationOf(id);
+      // Expired or purged before it was read, at a resume as well as in the middle of reading; and
+      // where a stream that lost its end goes on, there is no hole in the numbers.
+      if (sequence > this.#last + 1 || incarnation !== (this.#incarnation ?? incarnation)) this.gap = true;
+      this.#incarnation = incarnation;
       this.#last = Math.max(this.#last, sequence);
     }
     return fresh;

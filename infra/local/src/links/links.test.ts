@@ -132,6 +132,15 @@ describe('an open link', () => {
     expect(performance.now() - sent).toBeGreaterThanOrEqual(125);
   });
 
+  test('is as wide as in the beginning once it is healed', async () => {
+    await open({ bytesPerSecond: MIB });
+    const before = links.state();
+    links.limit('east', 'west', 1_000);
+    expect(links.state()).not.toEqual(before);
+    links.heal();
+    expect(links.state()).toEqual(before);
+  });
+
   test('hands on the end of a connection, after what was said before it', async () => {
     await open({ delays: () => 5 });
     const reader = read();

@@ -22,7 +22,7 @@ export type RoadState = {
 export class Road {
   readonly from: string;
   readonly to: string;
-  readonly #initialDelayMs: number;
+  readonly #initially: { delayMs: number; bytesPerSecond: number | undefined };
   #delayMs: number;
   #bytesPerSecond: number | undefined;
   #cut: CutMode | undefined;
@@ -33,7 +33,7 @@ export class Road {
   constructor(from: string, to: string, delayMs: number, bytesPerSecond?: number) {
     this.from = from;
     this.to = to;
-    this.#initialDelayMs = delayMs;
+    this.#initially = { delayMs, bytesPerSecond };
     this.#delayMs = delayMs;
     this.#bytesPerSecond = bytesPerSecond;
   }
@@ -75,11 +75,13 @@ export class Road {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
-  /** As it was in the beginning: open, with its first delay. */
+  /** As it was in the beginning: open, with its first delay and width. What is under way arrives when it would have. */
   heal(): void {
     if (this.#cut !== undefined) this.#openSince = performance.now();
     this.#cut = undefined;
-    this.#delayMs = this.#initialDelayMs;
+    this.#delayMs = this.#initially.delayMs;
+    this.#bytesPerSecond = this.#initially.bytesPerSecond;
+    this.#busyUntil = 0;
     this.#changed();
   }
 
