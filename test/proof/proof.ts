@@ -46,7 +46,9 @@ async function prove(share: number, only: readonly string[], report: string | un
   if (findings.some(({ holds }) => !holds)) process.exitCode = 1;
 }
 
-const say = (line: string): void => console.error(line);
+function say(line: string): void {
+  console.error(line);
+}
 
 /** A program of its own; its last line of output is what came out. */
 function run(what: string, file: string, args: readonly string[]): Promise<Finding> {
