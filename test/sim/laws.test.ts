@@ -71,8 +71,8 @@ const nonce = fc
   .uint8Array({ minLength: 16, maxLength: 16 })
   .map((bytes) => Buffer.from(bytes).toString('base64url'));
 
-/** By then a process has read all its documents again, see comparison.ts. */
-const COMPARED_MS = 5_000;
+/** By then each process has read the tail of what the others committed. */
+const TAILED_MS = 5_000;
 const FILLER = '漢'.repeat(Math.ceil(SEGMENT.bytes / REGIONS.length / 3));
 /** Answers after which a client need not ask again. */
 const FINAL = ['gone', 'forbidden'];
@@ -241,7 +241,7 @@ type End = Awaited<ReturnType<Story['end']>>;
 async function repeated(story: Story, commands: readonly Command[]): Promise<{ before: End; after: End }> {
   const before = await story.end(commands);
   // Until then a process may not know what another one of its region wrote, and writes it again.
-  await story.world.time.sleep(COMPARED_MS);
+  await story.world.time.sleep(TAILED_MS);
   for (const command of commands)
     for (const region of REGIONS.keys())
       for (let process = 0; process < PROCESSES; process++) await story.send(command, { region, process });

@@ -5,9 +5,12 @@ import type { Connection } from './connection.ts';
 const COPIES = `
   select channel, id, segment, segment = any(deleted) as deleted
   from (select distinct channel, id from unnest($2::text[], $3::text[]) as asked (channel, id)) as asked
-  join causeway.copies using (channel, id),
-    lateral (select unnest(segments) as segment union select unnest(deleted)) as places
-  where zone = $1 order by channel collate "C", id collate "C", segment`;
+  cross join lateral (
+    select segments, deleted from causeway.copies c
+    where c.zone = $1 and c.channel = asked.channel and c.id = asked.id limit 1
+  ) as held
+  cross join lateral (select unnest(segments) as segment union select unnest(deleted)) as places
+  order by channel collate "C", id collate "C", segment`;
 
 export async function copies(
   connection: Connection,

@@ -7,11 +7,11 @@ import { PARKED } from './parked-bounds.ts';
  *
  * What holds when two of them run at once, as two lanes and the receivers do:
  * - All of them visit the tables in one order, that of the plan (copies, untidy and segments first,
- *   since the answer needs them), and the rows of a table in key order. So they wait for each other
- *   and do not deadlock; where two versions of this statement do, Postgres rolls one back
- *   (Unavailable). The others that lock rows of these tables keep to it: setDigests locks states in
- *   name order and nothing else; compact locks rows of the log, for which no commit ever waits,
- *   and then one row of states.
+ *   since the answer needs them; cells before states, see there), and the rows of a table in key
+ *   order. So they wait for each other and do not deadlock; where two versions of this statement
+ *   do, Postgres rolls one back (Unavailable). The others that lock rows of these tables keep to
+ *   it: setDigests locks states in name order and nothing else; compact locks rows of the log, for
+ *   which no commit ever waits, and then one row of states.
  * - What a commit wrote carries its number (column commit), and whatever it wrote marks its name's
  *   state stale in the same transaction: each document with a new row, and each scope of which a
  *   cell won. Two commits on one name wait for each other there, as those on one segment do.
@@ -75,11 +75,13 @@ merged as (
     where (excluded.v, excluded.value) > (held.v, held.value)
   returning scope
 ),
+-- What won among the cells is asked first, for every name: the question merges all of them, and so
+-- locks them before the first state. Asked second, it came after some states or none, by what a batch held.
 stated as (
   insert into causeway.states as held (zone, name, bucket, changes, rows, bytes, commit, at)
   select $1, name, bucket, 1, rows, bytes, pg_current_xact_id(), now()
   from unnest($32::text[], $33::int[], $34::bigint[], $35::bigint[]) as s(name, bucket, rows, bytes)
-  where rows > 0 or name in (select scope from merged)
+  where name in (select scope from merged) or rows > 0
   on conflict (zone, name) do update set
     digest = null,
     changes = held.changes + 1,
@@ -114,7 +116,7 @@ arrived as materialized (
 ),
 room as materialized (
   select count(*) < ${PARKED.rows} and coalesce(sum(octet_length(bytes)), 0) < ${PARKED.bytes} as is_there
-  from causeway.parked where zone = $1
+  from causeway.parked where zone = $1 and exists (select from arrived)
 ),
 parked as (
   insert into causeway.parked (zone, peer, name, hash, id, version, bytes)

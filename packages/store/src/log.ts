@@ -28,9 +28,12 @@ export async function loadCells(
 }
 
 const ROWS = `
-  select l.id, l.name, l.bytes, l.member
-  from unnest($2::text[], $3::bigint[]) as asked(name, id) join causeway.log l using (name, id)
-  where l.zone = $1 order by l.id`;
+  select held.* from unnest($2::text[], $3::bigint[]) as asked(name, id)
+  cross join lateral (
+    select l.id, l.name, l.bytes, l.member from causeway.log l
+    where l.zone = $1 and l.name = asked.name and l.id = asked.id limit 1
+  ) as held
+  order by id`;
 
 export async function loadRows(
   connection: Connection,

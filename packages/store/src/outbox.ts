@@ -6,10 +6,15 @@ import { cellsFromText } from './outbox-text.ts';
 
 const UNPUBLISHED = `
   select o.seq, o.name, o.cells, l.bytes, l.member
-  from causeway.outbox o
-  left join causeway.log l on l.zone = o.zone and l.name = o.name and l.id = o.log_id
-  where o.zone = $1 and o.at <= now() - $2::float8 * interval '1 millisecond'
-  order by o.seq limit $3::bigint`;
+  from (
+    select seq, name, log_id, cells from causeway.outbox
+    where zone = $1 and at <= now() - $2::float8 * interval '1 millisecond'
+    order by seq limit $3::bigint
+  ) as o
+  left join lateral (
+    select bytes, member from causeway.log where zone = $1 and name = o.name and id = o.log_id limit 1
+  ) as l on true
+  order by o.seq`;
 
 export async function unpublished(
   connection: Connection,

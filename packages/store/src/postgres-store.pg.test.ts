@@ -340,6 +340,62 @@ describe('two lanes at once', () => {
     expect((await earlier).untidy).toEqual([]);
     expect((await later).untidy).toMatchObject([{ id: 'm' }]);
   });
+
+  it('R2 two batches over the same document and cell wait for each other, whatever else they hold', async () => {
+    const url = await server.createDatabase();
+    const store = (await open(url)).zone('global');
+    const first: Row = {
+      entry: { kind: 'cells', scope: 'aaa/member/bob', cells: [{ key: 'k', v: '1', value: 1 }] },
+    };
+    await store.append([first, update('1'), cell('k')]);
+    const holder = beside(url);
+    await holder.unsafe(`begin; select from causeway.states where name = 'aaa/member/bob' for update`);
+    const again: Row = {
+      entry: { kind: 'cells', scope: 'aaa/member/bob', cells: [{ key: 'k', v: '2', value: 2 }] },
+    };
+    const one = store.append([again, update('2'), cell('k')]);
+    await vi.waitFor(async () => expect(await waitingForLock(url)).toBe(1));
+    const other = store.append([update('3'), cell('k')]);
+    await vi.waitFor(async () => expect(await waitingForLock(url)).toBe(2));
+    await holder.unsafe('rollback');
+    await Promise.all([one, other]);
+    expect(await store.loadDocument(NAME)).toHaveLength(3);
+  });
+});
+
+describe('an append', () => {
+  it('R10 does not count what is parked: a full table of it costs no commit anything', async () => {
+    const url = await server.createDatabase();
+    const store = (await open(url)).zone('global');
+    const sql = beside(url);
+    type Reads = { parked: number; logged: number };
+    const reads = async (): Promise<Reads> => {
+      const [row] = await sql`select
+        (select seq_scan + idx_scan from pg_stat_user_tables where relname = 'parked')::int as parked,
+        (select n_tup_ins from pg_stat_user_tables where relname = 'log')::int as logged`;
+      return row as unknown as Reads;
+    };
+    const { parked } = await reads();
+    // Postgres counts about once a second, at the end of a transaction.
+    const counted = (write: () => Promise<unknown>, seen: (now: Reads) => boolean): Promise<void> =>
+      vi.waitFor(
+        async () => {
+          await write();
+          expect(await reads()).toSatisfy(seen);
+        },
+        { timeout: 10_000, interval: 100 },
+      );
+    await counted(
+      () => store.append([update('1')]),
+      ({ logged }) => logged > 0,
+    );
+    expect((await reads()).parked).toBe(parked);
+    const message = { name: NAME, version: 9, bytes: Uint8Array.of(1) };
+    await counted(
+      () => store.apply({ peer: 'p', rows: [], own: [], parked: [message] }),
+      (now) => now.parked > parked,
+    );
+  }, 30_000);
 });
 
 describe('the horizon', () => {

@@ -224,6 +224,7 @@ export class PostgresStore implements Store {
   }
 
   async lead(name: string, work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+    if (await this.#query(role.isHeld, name)) return;
     const connection = await this.#connect(`lead ${name}`, role.SETTINGS);
     this.#leading.add(connection);
     try {

@@ -13,6 +13,23 @@ const CHECK = { everyMs: 2_000, patienceMs: 3_000 } as const;
 export const SETTINGS = { idle_session_timeout: '6s' } as const;
 
 /**
+ * Does anybody hold the role now? Asked before a session is opened for it: those who stand by ask
+ * twice a second, and a session is a process of Postgres.
+ */
+export async function isHeld(connection: Connection, zone: string, name: string): Promise<boolean> {
+  const [row] = await connection.query(HELD, [lockOf(`${zone}/${name}`)]);
+  return row!['held'] === true;
+}
+
+/** How pg_locks shows a lock of 64 bits: its halves. */
+const HELD = `
+  select exists (
+    select from pg_locks
+    where locktype = 'advisory' and granted and objsubid = 1
+      and database = (select oid from pg_database where datname = current_database())
+      and (classid::bigint << 32) | objid::bigint = $1::bigint) as held`;
+
+/**
  * Runs `work` while this session holds the advisory lock of `role`; its signal fires when the
  * session ends, at the latest 5 s after Postgres stops answering. Ends the session in any case.
  */

@@ -32,7 +32,7 @@ export const STEP_2 = `
   create index log_commit on causeway.log (zone, commit);
   create index cells_commit on causeway.cells (zone, commit);
 
-  -- bucketOf of the replica: FNV-1a over the bytes of a name, which is ASCII. Only for this step.
+  -- bucketOf of the replica: FNV-1a over the bytes of a name, which is ASCII. For this step and the triggers of step 4.
   create function causeway.bucket_of(name text) returns int language plpgsql immutable as $$
   declare
     units bytea := convert_to(name, 'UTF8');
@@ -66,7 +66,6 @@ export const STEP_2 = `
     select zone, scope, 0, 0, max(commit::text::bigint) from causeway.cells group by zone, scope
   ) as held
   group by zone, name;
-  drop function causeway.bucket_of(text);
   -- What the compactor sorts. An index in its order would hold what every write changes, and cost every write an entry.
   create index states_stale on causeway.states (zone, name) where digest is null;
   -- Everything that comparing buckets reads, so that it reads no table.

@@ -8,18 +8,6 @@ export const STEP_4 = `
   alter table causeway.log add column stated boolean not null default false;
   alter table causeway.cells add column stated boolean not null default false;
 
-  -- As in step 2: bucketOf of the replica.
-  create function causeway.bucket_of(name text) returns int language plpgsql immutable as $$
-  declare
-    units bytea := convert_to(name, 'UTF8');
-    hash bigint := 2166136261;
-  begin
-    for at in 0 .. length(units) - 1 loop
-      hash := ((hash # get_byte(units, at)) * 16777619) & 4294967295;
-    end loop;
-    return hash % 1024;
-  end $$;
-
   create function causeway.make_stale(of_zone text, of_name text, more_rows int, more_bytes bigint)
   returns void language sql as $$
     insert into causeway.states as held (zone, name, bucket, changes, rows, bytes, commit, at)

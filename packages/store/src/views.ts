@@ -49,9 +49,15 @@ const KEEP = `
   where (held.t, held.thread, held.message, held.build)
     is distinct from (excluded.t, excluded.thread, excluded.message, excluded.build)`;
 
+/** By their places: nobody else writes messages while this transaction holds the row of the view. */
 const REMOVE = `
-  delete from causeway.messages using unnest($2::text[], $3::text[]) as gone(channel, id)
-  where zone = $1 and messages.channel = gone.channel and messages.id = gone.id`;
+  delete from causeway.messages where ctid = any(array(
+    select held.place from unnest($2::text[], $3::text[]) as gone(channel, id)
+    cross join lateral (
+      select ctid as place from causeway.messages m
+      where m.zone = $1 and m.channel = gone.channel and m.id = gone.id limit 1
+    ) as held
+  ))`;
 
 /** What a finished rebuild has not met is no message any more. */
 const SWEEP = 'delete from causeway.messages where zone = $1 and build <> $2::int';
