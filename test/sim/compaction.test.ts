@@ -243,6 +243,35 @@ describe('what a compaction may meet', () => {
     expect(await rowsIn(broken)).toHaveLength(300);
   });
 
+  it('R10 one document that takes the database too long holds up no other, nor the scopes', async () => {
+    open();
+    const slow = canvasName('acme', 'slow');
+    const { type } = typist(1);
+    await bench.apply(slow, ...Array.from({ length: 300 }, () => type('x')));
+    await bench.apply(NAME, typist(2).type('y'));
+    await bench.project();
+    const loadState = bench.store.loadState.bind(bench.store);
+    bench.store.loadState = (name) =>
+      name === slow ? Promise.reject(new Doubtful('no answer in time')) : loadState(name);
+    bench.compactor();
+    await bench.time.sleep(60_000);
+    expect((await bench.store.stale(10)).map(({ name }) => name)).toEqual([slow]);
+  });
+
+  it('R10 a page of names that all have to wait hides nothing behind it', async () => {
+    open();
+    const parked = Array.from({ length: 1_100 }, (_, n) => canvasName('acme', `parked${n}`));
+    const { type } = typist(1);
+    const bytes = type('x');
+    for (const name of parked) await bench.apply(name, bytes, bytes);
+    bench.store.parkedNames = () => Promise.resolve(parked);
+    await bench.apply(NAME, bytes);
+    await bench.project();
+    bench.compactor();
+    await bench.time.sleep(60_000);
+    expect(await digestIn()).toBeDefined();
+  });
+
   it('R3 neither compacts nor digests what is parked for a newer version', async () => {
     open();
     const { type } = typist(1);

@@ -1,5 +1,13 @@
 /* Losses that the stream cannot make good, each repaired from state: one list. */
-import { canvasName, channelScope, encodeEntry, messageScope, segmentName } from '@causeway/protocol';
+import {
+  canvasName,
+  channelScope,
+  encodeEntry,
+  messageScope,
+  segmentName,
+  type Command,
+} from '@causeway/protocol';
+import { BusDown, Refused, type Bus } from '@causeway/replica';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as Y from 'yjs';
 import { durable } from './replay.ts';
@@ -27,6 +35,16 @@ const outboxEmpty = (region: string) =>
     async () => (await world.region(region).store.unpublished({ olderThanMs: 0, limit: 1 })).length === 0,
     `the outbox of ${region} is empty`,
   );
+/** What was said in `us` comes to `eu` by repair alone. */
+const byRepairAlone = async (posts: Command[], beforeHealing = (): void => undefined): Promise<void> => {
+  world.cut('us', 'eu');
+  for (const post of posts) await world.at('us').execute(post);
+  await outboxEmpty('us');
+  beforeHealing();
+  world.network.purge('us', lastSequence('us') + 1);
+  world.heal();
+};
+
 /** Everything durable of two regions is the same, byte for byte. */
 const alike = (one: string, other: string, scopes: string[] = [], canvases: string[] = []) =>
   world.until(async () => {
@@ -293,6 +311,32 @@ describe('a loss is repaired from state', () => {
     await shows('eu', 'one');
   });
 
+  it('R15 a row that the database refuses ends no pass: the others come', async () => {
+    open();
+    const { store } = world.region('eu');
+    const apply = store.apply.bind(store);
+    const poison = segmentName(WORKSPACE, 'a-poison', 1);
+    store.apply = (batch) =>
+      batch.rows.some(({ entry }) => entry.kind === 'update' && entry.name === poison)
+        ? Promise.reject(new Refused('not storable'))
+        : apply(batch);
+    await byRepairAlone([world.post('bad', { channel: 'a-poison' }), world.post('good')]);
+    await shows('eu', 'good');
+    expect(notices('eu').some(({ what }) => what === 'repair-failed')).toBe(true);
+  });
+
+  it('R15 many documents that the peer cannot read keep no other one back', async () => {
+    open();
+    const bad = Array.from({ length: 60 }, (_, n) => world.post('bad', { channel: `bad${n}` }));
+    await byRepairAlone([...bad, world.post('good')], () => {
+      const { store } = world.region('us');
+      const loadDocument = store.loadDocument.bind(store);
+      store.loadDocument = async (name) =>
+        name.includes('/bad') ? [new Uint8Array([255, 255, 255, 255])] : loadDocument(name);
+    });
+    await shows('eu', 'good');
+  });
+
   it('R1 R15 repairs are no echo: what came by repair is not published again', async () => {
     open();
     world.cut('us', 'eu');
@@ -360,6 +404,56 @@ describe('level zone', () => {
     await world.until(() => lastSequence('us') < 10, 'made anew');
     expect(await outcomeOf(atZone('us', 'later'))).toBe('not-replicated');
     expect(await world.bodies('eu')).not.toContain('later');
+  });
+
+  it('R3 is not given for what stands on rows that the stream has not got', async () => {
+    world = new World({ regions: ['us', 'eu'], processes: 0 });
+    world.start('eu');
+    let lose = false;
+    const publish = async (bus: Bus, message: Parameters<Bus['publish']>[0]) => {
+      if (!lose || message.name !== SEGMENT) return bus.publish(message);
+      lose = false;
+      await world.time.sleep(3_000);
+      throw new BusDown('lost on the way');
+    };
+    world.start('us', ({ store, bus }) => ({
+      store,
+      bus: new Proxy(bus, {
+        get: (target, property) => {
+          const member: unknown = Reflect.get(target, property, target);
+          if (property === 'publish')
+            return (message: Parameters<Bus['publish']>[0]) => publish(target, message);
+          return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+        },
+      }),
+    }));
+    await atZone('us', 'before');
+    lose = true;
+    await say('us', 'lost on the way');
+    const post = world.post('behind it');
+    await world.at('us').execute(post, { level: 'zone' });
+    expect((await durable(world.region('eu'), [])).views[idOf(post)]).toMatchObject({ body: 'behind it' });
+  });
+
+  it('R3 is not given for what stands on rows that left a full outbox', async () => {
+    open();
+    await atZone('us', 'before');
+    const { store } = world.region('us');
+    const [outboxSize, trimOutbox] = [store.outboxSize.bind(store), store.trimOutbox.bind(store)];
+    store.outboxSize = async () => ({ ...(await outboxSize()), rows: 2_000_000 });
+    store.trimOutbox = () => trimOutbox(0);
+    world.network.stop('us');
+    await say('us', 'left the outbox');
+    await world.until(() => notices('us').some(({ what }) => what === 'outbox-trimmed'), 'trimmed');
+    await outboxEmpty('us');
+    store.outboxSize = outboxSize;
+    // Nobody can compare yet.
+    world.network.broker('us').answersToLose = Number.MAX_SAFE_INTEGER;
+    world.network.start('us');
+    expect(await outcomeOf(atZone('us', 'stands on it'))).toBe('not-replicated');
+    world.network.broker('us').answersToLose = 0;
+    await shows('eu', 'before', 'left the outbox', 'stands on it');
+    await atZone('us', 'after');
   });
 
   it('R3 survives the loss of the disks of the region that gave it', async () => {

@@ -158,6 +158,23 @@ describe('processes of one region', () => {
     await world.until(() => bodiesIn(live.doc).length === 2, 'both');
   });
 
+  it('R8 the copy that takes the place of one with a commit in flight never uses its clocks again', async () => {
+    const [one] = open(1);
+    await one!.replica.execute(world.post('before'));
+    const gate = world.region('us').faults.gate('append');
+    const posting = one!.replica.execute(world.post('in flight'));
+    await gate.reached;
+    one!.replica.documents.drop(SEGMENT_1);
+    await one!.replica.documents.open(SEGMENT_1);
+    const behind = one!.replica.execute(world.post('behind'));
+    await turns();
+    gate.open();
+    await Promise.all([posting, behind]);
+    const logged = new Y.Doc();
+    for (const row of await world.region('us').store.loadDocument(SEGMENT_1)) Y.applyUpdate(logged, row);
+    expect(bodiesIn(logged)).toEqual(['before', 'behind', 'in flight']);
+  });
+
   it('R10 what a process wrote itself is not read again', async () => {
     const [one] = open(1);
     const { store } = world.region('us');

@@ -416,6 +416,17 @@ describe('a batch that is refused for its data', () => {
     expect((await world.bodies('us')).sort()).toEqual(['before', 'one', 'two']);
   });
 
+  it('R10 Yjs that fails at the end of a transaction fails that write, and stops nothing else', async () => {
+    open();
+    const live = await world.at('us').documents.open(SEGMENT);
+    live.doc.once('afterTransaction', () => {
+      throw new Error('broken inside');
+    });
+    expect(await outcomeOf(world.at('us').execute(world.post('one')))).toContain('broken inside');
+    expect(await outcomeOf(world.at('us').execute(world.post('two')))).not.toBeTypeOf('string');
+    expect(await world.bodies('us')).toEqual(['two']);
+  });
+
   it('R2 a canvas update that Yjs chokes on is refused, and the others in its batch are stored', async () => {
     open();
     const choking = chokingUpdate();

@@ -58,6 +58,8 @@ export type QueueEvents = {
   /** These documents and scopes may differ from the log now: forget them, and the clientID. */
   failed(keys: readonly string[]): void;
   reload(key: string): Promise<LiveDocument | undefined>;
+  /** These updates are committed, but the copy that they were made in was dropped meanwhile. */
+  orphaned(key: string, updates: readonly Uint8Array[]): void;
 };
 
 const BATCH = { jobs: 500, bytes: 1024 * 1024 } as const;
@@ -221,7 +223,9 @@ export class AppendQueue {
     this.#events.committed(rows, result);
     for (const share of writing) answer(share.outcomes);
     let at = 0;
-    for (const { live, told, rows } of writing) {
+    for (const { key, live, told, rows } of writing) {
+      // Before anybody writes into the copy that took its place: the same clocks would be used again (R8).
+      if (live?.dropped === true) this.#events.orphaned(key, told);
       const made = result.outbox
         .slice(at, (at += rows.length))
         .filter(({ entry }) => entry.kind === 'update');
@@ -254,7 +258,14 @@ export class AppendQueue {
           }
         }
       };
-      const bytes = live === undefined ? void write() : live.author(this.#events.author(), write);
+      let bytes: Uint8Array | undefined;
+      try {
+        bytes = live === undefined ? void write() : live.author(this.#events.author(), write);
+      } catch (error) {
+        // Yjs does much at the end of a transaction, outside of every job.
+        share.broken = error;
+      }
+      if (share.broken !== undefined) return share;
       // Cells first: a peer that sees a segment then knows already that it is the newest.
       for (const entry of cells) share.rows.push({ entry });
       if (bytes === undefined) continue;

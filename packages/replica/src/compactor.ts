@@ -28,7 +28,7 @@ export type CompactorCounts = {
 const PAUSE_MS = 1_000;
 /** Scopes are digested after this many milliseconds without a write: they cost little. */
 const SCOPE_QUIET_MS = 2_000;
-/** Names in one look at the table; those that have to wait are counted on top, up to the second number. */
+/** Names in one look at the table; those passed over the last time are counted on top, up to the second number. */
 const PAGE = { fresh: 1_000, waiting: 20_000 } as const;
 /** Rows that must be free for each one that waits in the outbox. */
 const HELD_SHARE = 5;
@@ -62,6 +62,8 @@ export class Compactor {
   #waits = new Map<string, Wait>();
   #quarantined = new Set<string>();
   readonly #toPrune = new Map<string, number>();
+  /** Stale names of the last look that were not due: being written, waiting, parked, too large. */
+  #passedOver = 0;
   #caughtUp = false;
   #isStoreDown = false;
   #sliceBegan = 0;
@@ -101,12 +103,13 @@ export class Compactor {
 
   /** True when there was more than fits into one round. */
   async #round(signal: AbortSignal): Promise<boolean> {
-    const limit = Math.min(PAGE.fresh + this.#waits.size + this.#quarantined.size, PAGE.waiting);
+    const limit = Math.min(PAGE.fresh + this.#passedOver, PAGE.waiting);
     const stale = await this.#store.stale(limit);
     this.#forgetExcept(stale);
     this.#sliceBegan = this.#time.now();
     const parked = new Set(stale.some(({ name }) => isDocument(name)) ? await this.#store.parkedNames() : []);
     const due = stale.filter((row) => this.#isDue(row) && !(isDocument(row.name) && parked.has(row.name)));
+    this.#passedOver = stale.length - due.length;
     this.#caughtUp = due.length === 0;
     for (const row of due) {
       if (signal.aborted) return false;
@@ -147,7 +150,11 @@ export class Compactor {
     try {
       await this.#compact(row);
     } catch (error) {
-      if (error instanceof Unavailable || error instanceof Doubtful) throw error;
+      if (error instanceof Unavailable || error instanceof Doubtful) {
+        // It may be this very document that takes the database too long: next time the others come first.
+        this.#waitLonger(row.name);
+        throw error;
+      }
       this.#failed(error, parseName(row.name)?.kind);
       this.#wait(row.name, BROKEN_MS);
     }
@@ -201,7 +208,22 @@ export class Compactor {
     return doc;
   }
 
+  /** As with documents: what fails waits, and the others go on. */
   async #scopes(rows: readonly StateRow[]): Promise<void> {
+    try {
+      await this.#digestScopes(rows);
+    } catch (error) {
+      for (const { name } of rows) this.#waitLonger(name);
+      if (error instanceof Unavailable || error instanceof Doubtful) throw error;
+      if (rows.length > 1) for (const row of rows) await this.#scopes([row]);
+      else {
+        this.#failed(error, parseName(rows[0]!.name)?.kind);
+        this.#wait(rows[0]!.name, BROKEN_MS);
+      }
+    }
+  }
+
+  async #digestScopes(rows: readonly StateRow[]): Promise<void> {
     // The changes were counted before the cells are read: a write in between voids the digest.
     const cells = await this.#store.loadCells(rows.map(({ name }) => name));
     const held = Map.groupBy(cells, ({ scope }) => scope);

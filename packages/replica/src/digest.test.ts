@@ -32,7 +32,7 @@ describe('the digest of a document', () => {
           expect(digestOf(log)).toBe(digest);
         expect(documentDigest(NAME, replayed([canonicalState(replayed(order))]))).toBe(digest);
       }),
-      { seed: 1, numRuns: 500 },
+      { seed: 1, numRuns: 150 },
     );
   });
 
@@ -60,7 +60,7 @@ describe('the digest of a document', () => {
         // What an author typed is in no other row, so leaving it out is always seen.
         if (Y.decodeUpdate(rows[at % rows.length]!).structs.length > 0) expect(isSame).toBe(false);
       }),
-      { seed: 1, numRuns: 500 },
+      { seed: 1, numRuns: 50 },
     );
     const doc = new Y.Doc();
     doc.getText('t').insert(0, 'hello');
@@ -106,7 +106,7 @@ describe('the digest of a scope', () => {
         for (const other of [cells.toSpliced(place, 1), changed])
           expect(scopeDigest('acme/member/ada', other)).not.toBe(digest);
       }),
-      { seed: 1, numRuns: 300 },
+      { seed: 1, numRuns: 100 },
     );
   });
 });

@@ -123,6 +123,8 @@ export class Peers {
     const { store } = this.#parts;
     const unparked = await unpark(store, this.#events);
     if (unparked > 0) this.#events.notice({ what: 'unparked', messages: unparked });
+    // Another process may have been upgraded and have taken out what this one had parked.
+    this.#parked.clear();
     for (const name of await store.parkedNames()) if (isDocument(name)) this.#parked.add(name);
     await Promise.all([
       ...[...this.#receivers.values()].map((receiver) => receiver.run(signal)),
@@ -178,7 +180,7 @@ export class Peers {
   }
 
   #passed({ repaired, ...pass }: Pass): void {
-    this.#receivers.get(pass.peer)?.compared();
+    if (pass.waiting === 0) this.#receivers.get(pass.peer)?.compared();
     this.#divergence.passed(pass.peer);
     if (repaired > 0) this.#events.notice({ what: 'repaired', repaired, ...pass });
   }

@@ -56,6 +56,12 @@ export class Publisher {
   #sending = 0;
   #wake: () => void = () => undefined;
   #hello: Hello | undefined;
+  /** Rows left the outbox unpublished: what follows them has to be under another incarnation. */
+  #isLapsed = false;
+  /** Settles when all rows handed to the broker in this session have their places. */
+  #placing: Promise<unknown> = Promise.resolve();
+  /** The highest sequence that a row got in this session. */
+  #placed = 0;
   /** The highest sequence that the stream gave. */
   #given = { incarnation: '', sequence: 0 };
 
@@ -147,6 +153,9 @@ export class Publisher {
     const { stream, lastSequence } = await this.#bus.open();
     const { incarnation } = await this.#store.adoptIncarnation({ stream, lastSequence, given });
     this.#hello = { incarnation, lastSequence };
+    this.#isLapsed = false;
+    this.#placing = Promise.resolve();
+    this.#placed = 0;
     // Whatever was under way when the last session ended is in the outbox still.
     this.#queue = [];
     this.#known.clear();
@@ -167,7 +176,13 @@ export class Publisher {
         continue;
       }
       this.#sending++;
-      this.#send(row)
+      const sending = this.#send(row, this.#placing);
+      // One that can never pass holds up nobody.
+      this.#placing = sending.catch((error: unknown) => {
+        if (!(error instanceof RangeError)) throw error;
+      });
+      this.#placing.catch(() => undefined);
+      sending
         .catch((error: unknown) => {
           if (!(error instanceof RangeError)) failure = error;
           else {
@@ -183,12 +198,21 @@ export class Publisher {
     }
   }
 
-  async #send({ seq, entry }: OutboxRow): Promise<void> {
+  /**
+   * Rows get their places in order, and none a lower one than those before it: a row stands on earlier
+   * ones of its document, and a peer that has stored it alone could not show it. One that was repeated,
+   * since an earlier one got lost on the way, has its first sequence.
+   */
+  async #send({ seq, entry }: OutboxRow, before: Promise<unknown>): Promise<void> {
     const { incarnation } = this.#hello!;
     const message = { id: `${incarnation}.${seq}`, name: nameOfEntry(entry), bytes: encodeEntry(entry) };
     this.#meanBytes += (message.bytes.length - this.#meanBytes) / MEAN_OF;
+    const hello = this.#hello;
     const sequence = await this.#publish(message);
-    this.#events.placed(seq, incarnation, sequence);
+    await before;
+    if (hello !== this.#hello) throw new BusDown('the session is over');
+    this.#placed = Math.max(this.#placed, sequence);
+    this.#events.placed(seq, incarnation, this.#placed);
     this.#settle(seq);
   }
 
@@ -202,6 +226,7 @@ export class Publisher {
     const given = hello.lastSequence;
     const { sequence, repeat } = await this.#bus.publish(message);
     if (hello !== this.#hello) throw new BusDown('the session is over');
+    if (this.#isLapsed) throw new BusDown('rows left the outbox unpublished: peers have to compare');
     if (!repeat && sequence <= given)
       throw new BusDown(`a new message got sequence ${sequence}, after ${given}`);
     hello.lastSequence = Math.max(hello.lastSequence, sequence);
@@ -227,6 +252,8 @@ export class Publisher {
     while (!signal.aborted) {
       await this.#time.sleep(SWEEP.everyMs, signal);
       await this.#sameIncarnation();
+      // What only heartbeats were given: a stream that loses its end while nothing else is published is noticed too.
+      await this.#store.published([], this.#given).catch(() => undefined);
       const rows = await this.#store.unpublished({ ...SWEEP }).catch(() => []);
       const missing = rows.filter(({ seq }) => !this.#known.has(seq));
       this.#events.found(missing);
@@ -257,13 +284,27 @@ export class Publisher {
     while (!signal.aborted) {
       try {
         this.#size = await this.#store.outboxSize();
-        if (this.#size.rows > OUTBOX.rows)
-          this.#events.trimmed(await this.#store.trimOutbox(OUTBOX.rows / 2));
+        if (this.#size.rows > OUTBOX.rows) await this.#trim();
       } catch {
         // A database that does not answer is noticed by those who need it.
       }
       await this.#time.sleep(OUTBOX.countEveryMs, signal);
     }
+  }
+
+  /**
+   * What is published later stands on what peers will never get by the stream: a new incarnation tells
+   * them to compare, and to report nothing before they have (R3). Noted first, in case of a crash.
+   */
+  async #trim(): Promise<void> {
+    const inForce = await this.#store.incarnation();
+    if (inForce !== undefined)
+      await this.#store.published([], {
+        incarnation: inForce.incarnation,
+        sequence: Number.MAX_SAFE_INTEGER,
+      });
+    this.#isLapsed = true;
+    this.#events.trimmed(await this.#store.trimOutbox(OUTBOX.rows / 2));
   }
 
   #settle(seq: number): void {

@@ -201,15 +201,17 @@ export class Receiver {
       if (signal.aborted) return undefined;
       if (hello !== undefined) {
         const isSame = hello.incarnation === cursor.incarnation;
-        if (isSame && (hello.lastSequence >= cursor.sequence || reading.verified)) return undefined;
-        if (!isSame || wasBehind)
+        if (isSame && reading.verified) return undefined;
+        const isBehind = hello.lastSequence < cursor.sequence;
+        if (!isSame || (isBehind && wasBehind))
           return new AnotherStream(
             `stream ${hello.incarnation} at ${hello.lastSequence}, read ${cursor.incarnation} to ${cursor.sequence}`,
           );
-        wasBehind = true;
+        wasBehind = isBehind;
       }
-      // Without an answer its server is down: asked again, since a stream that was lost with its
-      // machine is behind the cursor, and reading would wait until it has grown past it.
+      // Without an answer its server is down, and who answered may not know yet: asked again until the
+      // cursor's own message is read. Where the stream ends before it, reading would wait until it has
+      // grown past it.
       await this.#time.sleep(HELLO_AGAIN_MS, signal);
     }
     return undefined;
@@ -328,7 +330,8 @@ export class Receiver {
       if (!(error instanceof Refused)) throw error;
       const parked: ApplyBatch['parked'] = [];
       this.#park({ parked }, nameOfEntry(row.entry), 0, encodeEntry(row.entry));
-      await this.#store.apply({ peer: this.#peer, rows: [], own: [], parked });
+      const { unkept } = await this.#store.apply({ peer: this.#peer, rows: [], own: [], parked });
+      if (unkept) this.#whole = 'no';
     }
   }
 

@@ -20,6 +20,8 @@ import type { Bus, Operation, Store, Time } from './ports.ts';
 const NAMES = 2_000;
 /** An answer ends with the document or scope that makes it larger than this; the asker asks again for the rest. */
 const ANSWER_BYTES = 4 * 1024 * 1024;
+/** A document of which the asker lacks more is left out: the bus takes answers of 64 MiB, and a larger one would end every pass. */
+const DOCUMENT_BYTES = 48 * 1024 * 1024;
 /** Or after so long: who asks gives up after 5 s without a word. */
 const ANSWER_MS = 1_500;
 
@@ -92,8 +94,9 @@ async function answerStates(store: Store, time: Time, question: Uint8Array): Pro
     if (bytes >= ANSWER_BYTES || (answers.length > 0 && time.now() > until)) break;
     if (!isDocument(asked.name)) continue;
     const answer = await stateOf(store, asked);
-    if (answer === undefined) continue;
-    bytes += answer.updates.reduce((sum, update) => sum + update.length, 0);
+    const size = answer?.updates.reduce((sum, update) => sum + update.length, 0) ?? 0;
+    if (answer === undefined || size > DOCUMENT_BYTES) continue;
+    bytes += size;
     answers.push(answer);
   }
   return encodeStatesAnswer(answers);

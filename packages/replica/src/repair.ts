@@ -12,13 +12,23 @@ import {
   parseName,
   type NameDigest,
   type StateAnswer,
+  type StatesQuestion,
 } from '@causeway/protocol';
 import * as Y from 'yjs';
 import { updateRow } from './append-queue.ts';
 import { cellsEntry, wins } from './cells.ts';
 import { comparableOf, hasPending, isSameVector, replay } from './comparable.ts';
 import { integrate } from './integrate.ts';
-import { BusDown, type Bus, type Committed, type Random, type Row, type Store, type Time } from './ports.ts';
+import {
+  BusDown,
+  Refused,
+  type Bus,
+  type Committed,
+  type Random,
+  type Row,
+  type Store,
+  type Time,
+} from './ports.ts';
 
 /** What one pass over a peer found. */
 export type Pass = {
@@ -30,6 +40,8 @@ export type Pass = {
   /** Rows and bytes that they got. */
   rows: number;
   bytes: number;
+  /** What differs still: documents that wait for an upgrade of this region, rows that its database refuses. */
+  waiting: number;
 };
 
 export type RepairEvents = {
@@ -55,6 +67,8 @@ const RETRY_MS = 2_000;
 const AT_ONCE = { documents: 50, scopes: 100 } as const;
 /** Names that are listed at a time. */
 const NAMES = 2_000;
+/** Bytes of logs and state vectors, about, that are in memory for one question; the first document always is. */
+const HELD_BYTES = 8 * 1024 * 1024;
 /** Bytes of rows in one transaction. */
 const BATCH_BYTES = 1024 * 1024;
 
@@ -86,7 +100,7 @@ export class Repair {
 
   /** One pass; rejects with BusDown when the peer does not answer, with NewerVersion, or with the store's error. */
   async pass(peer: string): Promise<Pass> {
-    const pass: Pass = { peer, compared: 0, repaired: 0, rows: 0, bytes: 0 };
+    const pass: Pass = { peer, compared: 0, repaired: 0, rows: 0, bytes: 0, waiting: 0 };
     const { bus, store } = this.#parts;
     const theirs = decodeBuckets(await bus.ask(peer, 'buckets', new Uint8Array()));
     const ours = await store.buckets();
@@ -96,7 +110,7 @@ export class Repair {
       return their.names === 0 || isAlike ? [] : [bucket];
     });
     for (let after: string | undefined = ''; after !== undefined && differing.length > 0;) {
-      const page = await this.#differing(peer, differing, after);
+      const page = await this.#differing(pass, differing, after);
       await this.#fetchDocuments(pass, page.names.filter(isDocument));
       await this.#fetchScopes(
         pass,
@@ -131,21 +145,23 @@ export class Repair {
 
   /** A page of the names that the peer holds and we do not hold alike, as far as digests tell. */
   async #differing(
-    peer: string,
+    pass: Pass,
     buckets: readonly number[],
     after: string,
   ): Promise<{ names: string[]; next: string | undefined }> {
     const { bus, parked } = this.#parts;
-    const answer = await bus.ask(peer, 'names', encodeNamesQuestion({ buckets, after }));
+    const answer = await bus.ask(pass.peer, 'names', encodeNamesQuestion({ buckets, after }));
     const theirs = decodeNamesAnswer(answer);
     const last = theirs.names.at(-1)?.name;
     if (last === undefined) return { names: [], next: undefined };
     const ours = await this.#ourDigests(buckets, after, last);
-    const names = theirs.names
+    const differing = theirs.names
       .filter(({ name, digest }) => digest === undefined || ours.get(name) !== digest)
-      // What waits for an upgrade is fetched again after it.
-      .filter(({ name }) => parseName(name) !== undefined && !parked.has(name))
+      .filter(({ name }) => parseName(name) !== undefined)
       .map(({ name }) => name);
+    // What waits for an upgrade is fetched again after it.
+    const names = differing.filter((name) => !parked.has(name));
+    pass.waiting += differing.length - names.length;
     return { names, next: theirs.more ? last : undefined };
   }
 
@@ -165,20 +181,27 @@ export class Repair {
     while (left.length > 0) {
       const asked = left.slice(0, AT_ONCE.documents);
       const held = new Map<string, Y.Doc>();
+      const question: StatesQuestion = [];
+      let bytes = 0;
       try {
         for (const name of asked) {
-          const doc = await this.#held(pass, name);
-          if (doc === undefined) left = left.filter((other) => other !== name);
-          else held.set(name, doc);
+          if (bytes >= HELD_BYTES) break;
+          const ours = await this.#held(pass, name);
+          if (ours === undefined) {
+            left = left.filter((other) => other !== name);
+            continue;
+          }
+          held.set(name, ours.doc);
+          const stateVector = Y.encodeStateVector(ours.doc);
+          question.push({ name, stateVector });
+          bytes += ours.bytes + stateVector.length;
         }
         if (held.size === 0) continue;
-        const question = [...held].map(([name, doc]) => ({ name, stateVector: Y.encodeStateVector(doc) }));
         const answer = await this.#parts.bus.ask(pass.peer, 'state', encodeStatesQuestion(question));
         const states = decodeStatesAnswer(answer).filter(({ name }) => held.has(name));
         await this.#applyStates(pass, states, held);
         const answered = new Set(states.map(({ name }) => name));
-        // An answer leaves out what did not fit, and what its region does not hold after all.
-        left = answered.size === 0 ? [] : left.filter((name) => !answered.has(name));
+        left = rest(left, [...held.keys()], answered);
       } finally {
         for (const doc of held.values()) doc.destroy();
       }
@@ -203,10 +226,10 @@ export class Repair {
   }
 
   /** What we hold of a document; nothing of one that Yjs fails on, which must not end the pass for all others. */
-  async #held({ peer }: Pass, name: string): Promise<Y.Doc | undefined> {
+  async #held({ peer }: Pass, name: string): Promise<{ doc: Y.Doc; bytes: number } | undefined> {
     const rows = await this.#parts.store.loadDocument(name);
     try {
-      return replay(rows);
+      return { doc: replay(rows), bytes: rows.reduce((sum, row) => sum + row.length, 0) };
     } catch (error) {
       this.#events.failed(peer, error);
       return undefined;
@@ -241,7 +264,7 @@ export class Repair {
       }
       await this.#apply(pass, rows);
       const answered = new Set(entries.map(({ scope }) => scope));
-      left = answered.size === 0 ? [] : left.filter((name) => !answered.has(name));
+      left = rest(left, asked, answered);
     }
   }
 
@@ -251,10 +274,7 @@ export class Repair {
     let bytes = 0;
     const flush = async (): Promise<void> => {
       if (batch.length === 0) return;
-      const own = await this.#events.own(batch);
-      const result = await this.#parts.store.apply({ peer: pass.peer, rows: batch, own, parked: [] });
-      this.#events.applied(batch, result);
-      pass.rows += batch.length;
+      await this.#store(pass, batch);
       pass.bytes += bytes;
       batch = [];
       bytes = 0;
@@ -266,6 +286,32 @@ export class Repair {
     }
     await flush();
   }
+
+  /** One transaction; when the data itself is refused, one by one, so that one bad row ends no pass. */
+  async #store(pass: Pass, rows: Row[]): Promise<void> {
+    const { peer } = pass;
+    try {
+      const own = await this.#events.own(rows);
+      this.#events.applied(rows, await this.#parts.store.apply({ peer, rows, own, parked: [] }));
+      pass.rows += rows.length;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      if (rows.length === 1) {
+        pass.waiting++;
+        this.#events.failed(peer, error);
+      } else for (const row of rows) await this.#store(pass, [row]);
+    }
+  }
+}
+
+/**
+ * What is still to be asked for. An answer goes in the order of the question and ends where it is full:
+ * what it left out before that, its region does not hold or cannot read, and asking again would not end.
+ */
+function rest(left: readonly string[], asked: readonly string[], answered: ReadonlySet<string>): string[] {
+  const last = asked.findLastIndex((name) => answered.has(name));
+  const done = new Set(last < 0 ? asked : asked.slice(0, last + 1));
+  return left.filter((name) => !done.has(name));
 }
 
 /**

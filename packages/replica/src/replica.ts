@@ -105,6 +105,9 @@ export class Replica {
       committed: (rows, result) => this.#committed(rows, result),
       failed: (keys) => this.#failed(keys),
       reload: (key) => (isDocument(key) ? this.documents.open(key) : Promise.resolve(undefined)),
+      orphaned: (key, updates) => {
+        for (const bytes of updates) this.documents.committedElsewhere(key, bytes);
+      },
     });
     // The tail begins before anything is loaded, so that nothing which commits later is missed.
     this.documents = new Documents({

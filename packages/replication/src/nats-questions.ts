@@ -130,7 +130,11 @@ async function takeQuestion(
     });
   } catch (error) {
     // To nobody, if the asker is silent; and not at all, if the connection is lost.
-    if (!connection.isClosed()) asked.respond(NOTHING, { headers: marked({ [ERROR]: nameOfError(error) }) });
+    try {
+      asked.respond(NOTHING, { headers: marked({ [ERROR]: nameOfError(error) }) });
+    } catch {
+      // Closed, or being closed: nobody waits for this promise.
+    }
   }
 }
 
