@@ -50,7 +50,7 @@ function say(line: string): void {
   console.error(line);
 }
 
-/** A program of its own; its last line of output is what came out. */
+/** A program of its own; of its output the title of a report, or the line that counts worlds, is what came out. */
 function run(what: string, file: string, args: readonly string[]): Promise<Finding> {
   const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
@@ -61,7 +61,8 @@ function run(what: string, file: string, args: readonly string[]): Promise<Findi
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => {
-      const value = output.trim().split('\n').at(-1) ?? '';
+      const value =
+        /^(?:# (.*)|(\d+ worlds in .*))$/m.exec(output)?.slice(1).find(Boolean) ?? `exit code ${code}`;
       resolve({ what: `${what} ${args.join(' ')}`, value, holds: code === 0 });
     });
   });

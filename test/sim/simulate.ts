@@ -1,21 +1,29 @@
-/**
- * `npm run simulate -- --worlds 10000 --seed 1 [--workers 2] [--regions 3] [--bug echo] [--trace]`
- *
- * Lives worlds with the seeds from `--seed` on until one breaks a rule: exit code 1, with the
- * seed, the step and the reason. `--seed S --worlds 1 --trace` replays one, event by event.
- */
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { BUGS } from './bugs/bugs.ts';
 import type { Report } from './worlds/simulation.ts';
 import type { Job, Message } from './worlds/worker.ts';
 
+const HELP = `npm run simulate -- [--worlds 1000] [--seed 1] [--workers 2] [--regions n] [--bug name] [--trace]
+
+Lives worlds with the seeds from --seed on until one breaks a rule: exit code 1, with the seed, the
+step and the reason. What happens in a world is in docs/simulation.md.
+
+  --worlds N      how many, with the seeds from --seed on
+  --workers N     threads
+  --regions N     of each world, instead of two to four
+  --keep-going    tell of a failure and go on
+  --trace         print the events of the worlds; --worlds 1 --seed S --trace replays one
+  --bug NAME      with a deliberate bug, which has to be noticed
+  --list-bugs     their names`;
+
 const EVERY_MS = 5_000;
 /** A world that takes this long, real milliseconds, goes round in circles. */
 const ENDLESS_MS = 60_000;
 
-const { values } = parseArgs({
+const OPTIONS = {
   options: {
+    'help': { type: 'boolean', default: false },
     'worlds': { type: 'string', default: '1000' },
     'seed': { type: 'string', default: '1' },
     'workers': { type: 'string', default: '2' },
@@ -25,7 +33,16 @@ const { values } = parseArgs({
     'trace': { type: 'boolean', default: false },
     'keep-going': { type: 'boolean', default: false },
   },
-});
+} as const;
+
+const { values } = read();
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+for (const name of ['worlds', 'seed', 'workers'] as const)
+  if (!/^[1-9]\d*$/.test(values[name]))
+    wrong(`--${name} takes a whole number from 1 on, not ${values[name]}`);
 
 const worlds = Number(values.worlds);
 const first = Number(values.seed);
@@ -40,16 +57,28 @@ if (values['list-bugs']) {
   for (const { name, rule, what } of BUGS) console.log(`${name.padEnd(28)} ${rule.padEnd(4)} ${what}`);
   process.exit(0);
 }
-if (values.bug !== undefined && !BUGS.some(({ name }) => name === values.bug)) {
-  console.error(`there is no bug ${values.bug}; --list-bugs shows them`);
-  process.exit(2);
-}
+if (values.bug !== undefined && !BUGS.some(({ name }) => name === values.bug))
+  wrong(`there is no bug ${values.bug}; --list-bugs shows them`);
 
 const progress = setInterval(() => console.log(progressLine()), EVERY_MS);
 await Promise.all(Array.from({ length: workers }, (_, at) => run(at)));
 clearInterval(progress);
 console.log(summary());
 process.exitCode = failures > 0 ? 1 : 0;
+
+function read() {
+  try {
+    return parseArgs(OPTIONS);
+  } catch (error) {
+    return wrong((error as Error).message);
+  }
+}
+
+/** Bad input: exit code 2. */
+function wrong(what: string): never {
+  console.error(`${what}\nSee: npm run simulate -- --help`);
+  process.exit(2);
+}
 
 /** One worker lives every `workers`-th world. */
 function run(at: number): Promise<void> {

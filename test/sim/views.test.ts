@@ -1,6 +1,15 @@
-import { channelScope, type Message } from '@causeway/protocol';
-import { Doubtful, Unavailable, rebuildViews } from '@causeway/replica';
+import { channelScope, segmentName, type Message } from '@causeway/protocol';
+import {
+  Doubtful,
+  Segment,
+  Unavailable,
+  indexUpdate,
+  rebuildViews,
+  timeOfPost,
+  type Row,
+} from '@causeway/replica';
 import { afterEach, describe, expect, it } from 'vitest';
+import * as Y from 'yjs';
 import { durable } from './replay.ts';
 import { CHANNEL, WORKSPACE, World, idOf, outcomeOf, type Region } from './world.ts';
 
@@ -44,6 +53,21 @@ const rebuild = ({ store }: Region): Promise<void> =>
     { progress: () => undefined, failed: () => undefined },
     new AbortController().signal,
   );
+
+/** A segment of 430 posts, in one row. */
+function fullSegment(number: number): Row {
+  const doc = new Y.Doc();
+  const segment = new Segment(doc);
+  for (let n = 0; n < 430; n++)
+    segment.post(`${number}-${n}`.padEnd(22, '_'), timeOfPost(world.v(), n), {
+      a: 'ada',
+      b: `${n}`,
+      o: 'eu',
+    });
+  const name = segmentName(WORKSPACE, CHANNEL, number);
+  const bytes = Y.encodeStateAsUpdate(doc);
+  return { entry: { kind: 'update', name, bytes }, index: indexUpdate(name, bytes)! };
+}
 
 /** Posts, repeats through several regions, edits, deletes, cuts and crashes. */
 async function randomWorld(seed: number): Promise<void> {
@@ -313,6 +337,24 @@ describe('the view of messages', () => {
       [0, 1, 2].map((k) => region.store.viewMessages(channelScope(WORKSPACE, `c${k}`), undefined, 10_000)),
     );
     expect(shown.map(({ length }) => length)).toEqual([2_400, 2_400, 2_400]);
+  });
+
+  it('R9 a commit of very many messages is passed though nothing but cells stands before it', async () => {
+    const region = open();
+    await world.at('us').execute(world.post('before'));
+    await passed(region);
+    region.processes[0]!.crash();
+    // As repair brings them to an emptied region: reactions first, then many segments in one transaction.
+    const reactions = [1, 2, 3].map((n) => ({ key: `+|member${n}`, v: `${n}`, value: true }));
+    const scope = `${WORKSPACE}/message/${CHANNEL}/AAAAAAAAAAAAAAAAAAAAAA`;
+    const from = { peer: 'eu', own: [], parked: [] };
+    await region.store.apply({ ...from, rows: [{ entry: { kind: 'cells', scope, cells: reactions } }] });
+    await region.store.apply({ ...from, rows: Array.from({ length: 13 }, (_, n) => fullSegment(n + 2)) });
+    world.start('us');
+    await world.until(
+      async () => (await region.store.viewMessages(SCOPE, undefined, 10_000)).length === 1 + 13 * 430,
+      'all are in the view',
+    );
   });
 
   it('R10 a document that nobody can read holds up nothing else', async () => {

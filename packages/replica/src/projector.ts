@@ -93,8 +93,10 @@ export class Projector {
         // Somebody may have asked for a rebuild.
         if (!(await this.#nudges.wait(time, EVERY_MS))) this.#place = undefined;
       } catch (error) {
-        this.#place = undefined;
+        // From the very place: pages without rows leave no position behind, and begun from there again
+        // they would let the limit grow back to what was too much.
         if (error instanceof TooMuch) continue;
+        this.#place = undefined;
         if (!(error instanceof Overtaken)) this.#events.failed(error);
         await time.sleep(RETRY_MS, signal);
       }
