@@ -181,8 +181,8 @@ export const BUGS: readonly Bug[] = [
       },
     ],
     worlds: 10,
-    // A world in which a region is started anew while something waits: one in forty.
-    first: 240,
+    // A world in which a region is started anew while something waits: one in seventy.
+    first: 310,
   },
   {
     name: 'prune-overtakes',

@@ -1,5 +1,6 @@
-import { channelScope, memberScope, parseName, type Message } from '@causeway/protocol';
+import { channelScope, memberScope, parseName, segmentName, type Message } from '@causeway/protocol';
 import { Segment, unionOf } from '@causeway/replica';
+import type { MemoryStore } from '@causeway/store';
 import * as Y from 'yjs';
 import type { Durable } from './checks.ts';
 import { CANVASES, CHANNELS, MEMBERS, WORKSPACE } from './clients.ts';
@@ -126,7 +127,7 @@ export class Watchers {
     } catch {
       return;
     }
-    this.#mustNotGoBack(process, items, seen);
+    await this.#mustNotGoBack(process, items, seen);
     const gone = [...shown].find((id) => deleted.has(id));
     if (gone !== undefined)
       trace.breach(`R3 ${process.region}#${process.number} shows the deleted ${gone} again`);
@@ -159,7 +160,7 @@ export class Watchers {
     Y.applyUpdate(doc, state);
     const segment = new Segment(doc);
     const messages = [...segment.ids()].map((id) => unionOf([segment.copy(id)], Number.MAX_SAFE_INTEGER));
-    this.#mustNotGoBack(
+    await this.#mustNotGoBack(
       process,
       messages.filter((message) => message !== undefined),
       seen,
@@ -167,17 +168,20 @@ export class Watchers {
     );
   }
 
-  /** The text that a region shows of a message is never older than one that it has shown. */
-  #mustNotGoBack(
+  /**
+   * The text that a region shows of a message is never older than one that it has shown; but while
+   * something of a segment is missing there, a delete may have taken the edits before its mark has come.
+   */
+  async #mustNotGoBack(
     { region }: Process,
     items: readonly Message[],
     seen: ReadonlyMap<string, number>,
     where = '',
-  ): void {
-    const { disk } = this.#world.region(region).database;
+  ): Promise<void> {
+    const { disk, store } = this.#world.region(region).database;
     for (const { id, editedAt = 0 } of items) {
       const place = `${region} ${disk} ${where} ${id}`;
-      if (editedAt < (seen.get(place) ?? 0))
+      if (editedAt < (seen.get(place) ?? 0) && !(await hasPending(store).catch(() => true)))
         this.#world.trace.breach(`R3 ${region} shows an older text of ${id} again`);
       this.#texts.set(place, Math.max(this.#texts.get(place) ?? 0, editedAt));
     }
@@ -212,4 +216,19 @@ export class Watchers {
       if (!witness.stores(name, client, to))
         trace.breach(`R2 a reader of ${name} in ${process.region} saw ${client}:${to}, which is not durable`);
   }
+}
+
+/** Does a segment of this database wait for structs that have not come? */
+async function hasPending(store: MemoryStore): Promise<boolean> {
+  const channels = await Promise.all(
+    CHANNELS.map((channel) => store.segments(channelScope(WORKSPACE, channel))),
+  );
+  for (const [at, rows] of channels.entries())
+    for (const { segment } of rows) {
+      const doc = new Y.Doc();
+      for (const row of await store.loadDocument(segmentName(WORKSPACE, CHANNELS[at]!, segment)))
+        Y.applyUpdate(doc, row);
+      if (doc.store.pendingStructs !== null) return true;
+    }
+  return false;
 }
