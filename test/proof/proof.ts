@@ -31,10 +31,12 @@ async function prove(share: number, only: readonly string[], report: string | un
     findings.push(
       await run('worlds', 'test/sim/simulate.ts', ['--worlds', String(Math.ceil(10_000 / share))]),
     );
-  if (only.includes('torture'))
-    findings.push(
-      await run('torture', 'test/torture/torture.ts', ['--minutes', String(Math.max(1, 30 / share))]),
-    );
+  if (only.includes('torture')) {
+    const minutes = String(Math.max(1, 30 / share));
+    const kept =
+      share === 1 ? ['--report', fileURLToPath(new URL('../../docs/torture/', import.meta.url))] : [];
+    findings.push(await run('torture', 'test/torture/torture.ts', ['--minutes', minutes, ...kept]));
+  }
   const text = reportOf(findings, share);
   console.log(text);
   const date = new Date().toISOString().slice(0, 10);
