@@ -71,7 +71,7 @@ export class Database {
   isDown = false;
   /** Every commit takes this much longer, milliseconds. */
   slowMs = 0;
-  /** Rows that were committed while nobody heard of it: their process was dead, or was told nothing. */
+  /** Posts that were committed while nobody heard of it: their process was dead, or was told nothing. */
   landedUnheard = 0;
 
   constructor(region: string, time: SimulatedTime, random: SeededRandom, trace: Trace, writeOnce: WriteOnce) {
@@ -214,7 +214,7 @@ export class Database {
     parameters: unknown[],
     isUnheard: boolean,
   ): Promise<unknown> {
-    if (isUnheard && operation === 'append') this.landedUnheard += (parameters[0] as Row[]).length;
+    if (isUnheard && operation === 'append') this.landedUnheard += postsIn(parameters[0] as Row[]);
     if (this.#horizon !== undefined && operation === 'horizon') return this.#horizon;
     if (this.#horizon !== undefined && operation === 'tail')
       return { rows: [], cells: [], to: parameters[0] as number } satisfies Tail;
@@ -262,3 +262,6 @@ export class Database {
     life.kill();
   }
 }
+
+const postsIn = (rows: readonly Row[]): number =>
+  rows.reduce((sum, { index }) => sum + (index?.posts.length ?? 0), 0);
