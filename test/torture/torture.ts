@@ -40,7 +40,8 @@ const { values } = parseArgs({
   },
 });
 if (values.help) console.log(HELP);
-else process.exitCode = await main();
+// Whatever a stock provider still waits for must not keep a program that has said its result.
+process.exit(await main());
 
 async function main(): Promise<number> {
   const given = process.env['CAUSEWAY_HOME'];
