@@ -41,7 +41,7 @@ const { values } = parseArgs({
 });
 if (values.help) console.log(HELP);
 // Whatever a stock provider still waits for must not keep a program that has said its result.
-process.exit(await main());
+else process.exit(await main());
 
 async function main(): Promise<number> {
   const given = process.env['CAUSEWAY_HOME'];
