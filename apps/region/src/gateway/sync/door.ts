@@ -112,6 +112,8 @@ export class SyncDoor {
       if (this.#isClosing) throw shuttingDown();
       if (socket.readyState !== socket.OPEN) return;
       session = this.#session(socket, opening, url.searchParams.get('cells') === '1');
+      // Once more, now that changes are watched: one may have come since the sign-in.
+      await this.#parts.access.document(opening.identity, opening.document);
       await session.open();
     } catch (error) {
       fail(error);
@@ -137,12 +139,16 @@ export class SyncDoor {
     const identity = await tokens.verify(url.searchParams.get('token') ?? undefined);
     if ((this.#perMember.get(keyOf(identity)) ?? 0) >= SOCKETS_PER_MEMBER)
       throw new CausewayError('rate-limited', `one member opens at most ${SOCKETS_PER_MEMBER} documents`);
-    const { replica, name } = access.document(identity, decode(url.pathname.slice(PATH.length)));
+    const { replica, name } = await access.document(identity, decode(url.pathname.slice(PATH.length)));
     return { replica, document: await mustExist(replica, name), name, identity };
   }
 
   #session(socket: WebSocket, opening: Opening, withCells: boolean): SyncSession {
     const { replica, document, name, identity } = opening;
+    const { access } = this.#parts;
+    const unwatch = access.watch(identity, () => {
+      access.document(identity, document).catch((error: unknown) => session.fail(error));
+    });
     const session = new SyncSession({
       socket,
       replica,
@@ -154,6 +160,7 @@ export class SyncDoor {
       rooms: this.#rooms,
       failed: (code) => this.#parts.metrics.socketFailed(code),
       closed: () => {
+        unwatch();
         this.#sessions.delete(session);
         this.#count(identity, -1);
       },
