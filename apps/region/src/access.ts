@@ -44,7 +44,10 @@ export class Access {
    * those of the identity is the door's business.
    */
   async command(opened: Opened, command: Command): Promise<void> {
-    if ('channel' in command) await this.channel(opened, command.member, command.channel);
+    if (!('channel' in command)) return;
+    const { id } = await this.channel(opened, command.member, command.channel);
+    // A slug would write under another name.
+    if (id !== command.channel) throw new CausewayError('not-found', 'a command names its channel by id');
   }
 
   /** A document by its name; slugs in it become ids. Whether it exists is another question. */

@@ -10,6 +10,7 @@ import { Access } from './access.ts';
 import { Catalog } from './catalog.ts';
 import type { Config } from './config/read.ts';
 import type { Manifest } from './config/manifest.ts';
+import { RateLimits } from './gateway/limits.ts';
 import type { HttpParts } from './gateway/http.ts';
 import { Metrics } from './metrics.ts';
 import { Tokens } from './tokens.ts';
@@ -105,6 +106,7 @@ export async function regionInMemory(): Promise<RegionInMemory> {
     tokens: await Tokens.open(config),
     access: new Access(new Catalog(config), new Map([['global', replica]])),
     metrics: new Metrics(config.region, () => []),
+    limits: new RateLimits(),
     readiness: async () => ({ ready: true, region: config.region, zones: [] }),
     token: (claims = {}, signer = 'us-east') => {
       const { privateKey } = KEYS.find(({ region }) => region === signer)!.keys;

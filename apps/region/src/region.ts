@@ -8,6 +8,7 @@ import { Catalog } from './catalog.ts';
 import type { Config } from './config/read.ts';
 import { closeHttp, openHttp } from './gateway/http.ts';
 import type { Readiness } from './gateway/operations.ts';
+import { RateLimits } from './gateway/limits.ts';
 import { SyncDoor } from './gateway/sync/door.ts';
 import { Metrics, type Sample } from './metrics.ts';
 import { time } from './real-time.ts';
@@ -49,7 +50,8 @@ export async function runRegion(config: Config, log: Logger, signal: AbortSignal
   const stopping = new AbortController();
   const readiness = (): Promise<Readiness> => readinessOf(config.region, database, zones);
   const access = new Access(new Catalog(config), new Map(zones.map(({ zone, replica }) => [zone, replica])));
-  const parts = { config, log, tokens, access, metrics, readiness, stopping: stopping.signal };
+  const limits = new RateLimits();
+  const parts = { config, log, tokens, access, metrics, limits, readiness, stopping: stopping.signal };
   const http = await openHttp(parts);
   opened.defer(() => closeHttp(http, ANSWER_MS));
   const door = new SyncDoor(http.server, parts);

@@ -69,6 +69,8 @@ export type Problem = {
   next: (typeof ERRORS)[ErrorCode]['next'];
   requestId?: string;
   regions?: readonly string[];
+  /** Seconds after which a retry makes sense. */
+  retryAfter?: number;
 };
 
 export function problemOf(error: CausewayError, requestId?: string): Problem {
@@ -82,5 +84,6 @@ export function problemOf(error: CausewayError, requestId?: string): Problem {
     next,
     ...(requestId === undefined ? {} : { requestId }),
     ...(error.regions === undefined ? {} : { regions: error.regions }),
+    ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }),
   };
 }

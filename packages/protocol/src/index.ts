@@ -1,4 +1,5 @@
 export * from './commands.ts';
+export * from './conversation.ts';
 export * from './envelope.ts';
 export * from './errors.ts';
 export * from './ids.ts';

@@ -6,7 +6,7 @@ export { generationOf } from './generations.ts';
 export { integrate } from './integrate.ts';
 export { mergeCell, wins, type CellListener } from './cells.ts';
 export { reactionsIn, type Before } from './history.ts';
-export type { DocumentListener } from './live-document.ts';
+export type { DocumentListener, LiveDocument } from './live-document.ts';
 export { rebuildViews, type RebuildEvents } from './rebuild.ts';
 export type { Notice } from './notice.ts';
 export type { Pipe } from './peers.ts';

@@ -11,8 +11,8 @@ import type { Logger } from 'pino';
 import type { Access } from '../access.ts';
 import type { Config } from '../config/read.ts';
 import type { Metrics } from '../metrics.ts';
-import { Buckets } from '../rate-limit.ts';
 import type { Identity, Tokens } from '../tokens.ts';
+import type { RateLimits } from './limits.ts';
 import { answerProblems, answerUnreadable, newRequestId, sendProblem } from './problems.ts';
 import { canvasRoutes } from './rest/canvases.ts';
 import { channelRoutes } from './rest/channels.ts';
@@ -27,8 +27,6 @@ declare module 'fastify' {
   }
 }
 
-/** Requests of one member: on average this many a second, and this many at once. */
-const PER_MEMBER = { perSecond: 200, burst: 2_000 } as const;
 /** A request has arrived whole by then, milliseconds. */
 const ARRIVES_WITHIN_MS = 30_000;
 
@@ -38,6 +36,7 @@ export type HttpParts = {
   tokens: Tokens;
   access: Access;
   metrics: Metrics;
+  limits: RateLimits;
   readiness: () => Promise<Readiness>;
   /** Fires when the process is about to stop: what comes after that is sent to another region. */
   stopping: AbortSignal;
@@ -98,7 +97,7 @@ export async function openHttp(parts: HttpParts): Promise<FastifyInstance> {
       await v1.register(async (signedIn) => {
         signedIn.decorateRequest('identity');
         signedIn.addHook('onRequest', signIn(parts.tokens));
-        signedIn.addHook('onRequest', limitRate());
+        signedIn.addHook('onRequest', limitRate(parts.limits));
         messageRoutes(signedIn, parts);
         channelRoutes(signedIn, parts);
         canvasRoutes(signedIn, parts);
@@ -130,19 +129,8 @@ function signIn(tokens: Tokens): (request: FastifyRequest) => Promise<void> {
   };
 }
 
-function limitRate(): (request: FastifyRequest) => Promise<void> {
-  const buckets = new Buckets(PER_MEMBER.perSecond, PER_MEMBER.burst);
-  return async ({ identity }) => {
-    const bucket = buckets.of(`${identity.workspace}/${identity.member}`, Date.now());
-    if (bucket.take(1, Date.now())) return;
-    throw new CausewayError(
-      'rate-limited',
-      `at most ${PER_MEMBER.perSecond} requests a second for one member`,
-      {
-        retryAfter: Math.max(1, bucket.wait(1)),
-      },
-    );
-  };
+function limitRate(limits: RateLimits): (request: FastifyRequest) => Promise<void> {
+  return async ({ identity }) => limits.take(identity);
 }
 
 /** DELETE and PUT may come with the JSON content type and no body: that means {}. */

@@ -57,7 +57,7 @@ export function timeOf(given: Repeatable, replica: Replica): number {
 }
 
 /**
- * Carries a command out and counts how it went; `id`, when given, must be the command's hash, and
+ * Carries a command out, whatever door it came through, and counts how it went; `id`, when given, must be the command's hash, and
  * `level` says how safe the write has to be before it is acknowledged.
  */
 export async function execute(
@@ -73,6 +73,7 @@ export async function execute(
         'id-mismatch',
         'the id is not the hash of this command; make it with commandId()',
       );
+    mustBeTheirs(scene, command);
     await parts.access.command(scene, command);
     const ack = await scene.replica.execute(command, { level });
     parts.metrics.command(command.kind, 'ok', performance.now() - started);
@@ -81,6 +82,12 @@ export async function execute(
     parts.metrics.command(command.kind, asCausewayError(error).code, performance.now() - started);
     throw error;
   }
+}
+
+/** A command speaks for the member who sends it, in their workspace (R12). */
+function mustBeTheirs({ workspace, member }: Scene, command: Command): void {
+  if (command.workspace !== workspace.id || command.member !== member)
+    throw new CausewayError('forbidden', 'the command is not of the workspace and member of the token');
 }
 
 /** How long a read waits for the write that it asks for. */

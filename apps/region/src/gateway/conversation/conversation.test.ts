@@ -1,0 +1,170 @@
+import { commandId, type Command, type Problem, type Push, type Reply } from '@causeway/protocol';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { regionInMemory, type RegionInMemory } from '../../region-in-memory.ts';
+import { Conversation } from './conversation.ts';
+
+type Said = Partial<{
+  re: number;
+  ack: { id: string; readToken: string; level: string };
+  cells: { scope: string; key: string; value: unknown }[];
+  problem: Problem;
+  expires: number;
+  done: true;
+}>;
+
+let region: RegionInMemory;
+const open: Conversation[] = [];
+
+beforeEach(async () => {
+  region = await regionInMemory();
+});
+afterEach(() => {
+  for (const conversation of open.splice(0)) conversation.close();
+  region.stop.abort();
+});
+
+async function conversation(member = 'ada'): Promise<{ talk: Conversation; said: Said[] }> {
+  const identity = await region.tokens.verify(await region.token({ sub: member }));
+  const said: Said[] = [];
+  const say = (json: Reply | Push): void => void said.push(structuredClone(json) as Said);
+  const opened = await region.access.workspace(identity, 'acme');
+  const talk = new Conversation({ ...region, opened, identity, say });
+  open.push(talk);
+  return { talk, said };
+}
+
+const post = (more: Partial<Command> = {}): Command =>
+  ({
+    kind: 'post',
+    workspace: 'acme-id',
+    channel: 'general-id',
+    member: 'ada',
+    nonce: region.nonce(),
+    body: 'Hello',
+    ...more,
+  }) as Command;
+
+const answered = (said: readonly Said[], re: number): Promise<Said> =>
+  vi.waitFor(() => {
+    const found = said.find((each) => each.re === re);
+    expect(found).toBeDefined();
+    return found!;
+  });
+
+describe('the conversation', () => {
+  it('R4 carries a command out once, however often it is sent', async () => {
+    const { talk, said } = await conversation();
+    const command = post();
+    for (const ref of [1, 2]) talk.take(JSON.stringify({ do: 'command', ref, command }));
+    const [first, second] = [await answered(said, 1), await answered(said, 2)];
+    expect(first.ack).toMatchObject({ id: commandId(command), level: 'region' });
+    expect(second.ack!.id).toBe(first.ack!.id);
+    expect(first.ack!.readToken).toMatch(/^[\w-]+$/);
+    const page = await region.replica.messages('acme-id', 'general-id', undefined, 10);
+    expect(page.items).toHaveLength(1);
+  });
+
+  it('R12 refuses commands of another member or workspace, and channels that are not there', async () => {
+    const { talk, said } = await conversation('ada');
+    const sent = [
+      post({ member: 'ben' }),
+      post({ workspace: 'acme-eu-id' }),
+      post({ channel: 'nowhere' }),
+      post({ channel: 'general' }),
+    ];
+    for (const [ref, command] of sent.entries()) talk.take(JSON.stringify({ do: 'command', ref, command }));
+    const codes = await Promise.all(sent.map(async (_, ref) => (await answered(said, ref)).problem?.code));
+    expect(codes).toEqual(['forbidden', 'forbidden', 'not-found', 'not-found']);
+  });
+
+  it('R10 answers everything that is no request with a problem that names what is wrong', async () => {
+    const { talk, said } = await conversation();
+    for (const text of [
+      '',
+      '[]',
+      'null',
+      '{"ref":1}',
+      '{"do":"__proto__"}',
+      '{"do":"command","ref":2,"command":{"kind":"post","body":1}}',
+      '{"do":"command","ref":3,"command":{"kind":"explode"}}',
+      '{"do":"cells","ref":4}',
+      'x'.repeat(300_000),
+      `${'['.repeat(100_000)}`,
+    ])
+      talk.take(text);
+    expect(said).toHaveLength(10);
+    expect(said.map(({ problem }) => problem!.status)).toEqual([
+      400, 400, 400, 400, 400, 400, 400, 400, 413, 400,
+    ]);
+    expect(said[5]!.problem!.detail).toContain('/command');
+    expect(said[6]!.problem!.detail).toContain('post');
+    expect(said.map(({ re }) => re).filter((re) => re !== undefined)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('sends the cells of a channel and its reactions, and then what changes, until it is left', async () => {
+    const { talk, said } = await conversation();
+    const command = post();
+    const id = commandId(command);
+    talk.take(JSON.stringify({ do: 'command', ref: 1, command }));
+    await answered(said, 1);
+    const react = (emoji: string): void => {
+      const { body: _, ...rest } = post() as Command & { body?: string };
+      const reaction = {
+        ...rest,
+        kind: 'react',
+        message: id,
+        emoji,
+        on: true,
+        v: region.replica.clock.tick(),
+      };
+      talk.take(JSON.stringify({ do: 'command', ref: 2, command: reaction }));
+    };
+    react('👍');
+    await answered(said, 2);
+    talk.take(JSON.stringify({ do: 'cells', ref: 3, channel: 'general' }));
+    const { cells } = await answered(said, 3);
+    expect(cells!.map(({ key }) => key).sort()).toEqual(['top|us-east', '👍|ada']);
+    react('🎉');
+    await vi.waitFor(() =>
+      expect(said.some(({ re, cells }) => re === undefined && cells?.[0]?.key === '🎉|ada')).toBe(true),
+    );
+    talk.take(JSON.stringify({ do: 'cells', ref: 4, channel: 'general-id', on: false }));
+    expect((await answered(said, 4)).done).toBe(true);
+    const before = said.length;
+    react('👎');
+    await vi.waitFor(() => expect(said).toHaveLength(before + 1));
+    expect(said.at(-1)!.ack).toBeDefined();
+  });
+
+  it('goes on with another token of the same member, and of nobody else', async () => {
+    const { talk, said } = await conversation();
+    const exp = Math.floor(Date.now() / 1000) + 5_000;
+    talk.take(JSON.stringify({ do: 'refresh', ref: 1, token: await region.token({ exp }) }));
+    expect((await answered(said, 1)).expires).toBe(exp * 1000);
+    expect(talk.expires).toBe(exp * 1000);
+    talk.take(JSON.stringify({ do: 'refresh', ref: 2, token: await region.token({ sub: 'ben', exp }) }));
+    expect((await answered(said, 2)).problem!.code).toBe('forbidden');
+    talk.take(JSON.stringify({ do: 'refresh', ref: 3, token: 'nonsense' }));
+    expect((await answered(said, 3)).problem!.code).toBe('unauthorized');
+  });
+
+  it('R10 says when to come back to who asks too much', async () => {
+    const { talk, said } = await conversation();
+    for (let ref = 0; ref < 1_200; ref++) talk.take(JSON.stringify({ do: 'refresh', ref, token: 'x' }));
+    const refused = said.filter(({ problem }) => problem?.code === 'rate-limited');
+    expect(refused.length).toBeGreaterThan(500);
+    expect(refused[0]!.problem!.retryAfter).toBeGreaterThanOrEqual(1);
+    await vi.waitFor(() => expect(said).toHaveLength(1_200));
+  });
+
+  it('R2 says nothing once it is closed', async () => {
+    const { talk, said } = await conversation();
+    talk.take(JSON.stringify({ do: 'command', ref: 1, command: post() }));
+    talk.close();
+    talk.take('{}');
+    await vi.waitFor(async () =>
+      expect((await region.replica.messages('acme-id', 'general-id', undefined, 10)).items).toHaveLength(1),
+    );
+    expect(said).toEqual([]);
+  });
+});

@@ -1,0 +1,148 @@
+import { CausewayError, problemOf, type Cell, type Reply, type Push, type Request } from '@causeway/protocol';
+import type { Access, Opened } from '../../access.ts';
+import type { Metrics } from '../../metrics.ts';
+import type { Identity, Tokens } from '../../tokens.ts';
+import type { RateLimits } from '../limits.ts';
+import { asCausewayError } from '../problems.ts';
+import { execute, type Scene } from '../rest/command.ts';
+import { readRequest } from './request.ts';
+import { WatchedChannels } from './watched-channels.ts';
+
+/** Requests of one conversation that are not answered yet. */
+const UNDER_WAY = 500;
+
+export type ConversationParts = {
+  opened: Opened;
+  identity: Identity;
+  access: Access;
+  metrics: Metrics;
+  tokens: Tokens;
+  limits: RateLimits;
+  /** Sends to the client: replies at once, pushes when it is convenient. */
+  say(json: Reply | Push, urgency: 'now' | 'soon'): void;
+};
+
+/** Answers without content. */
+type Answer = { done: true } | Record<string, unknown>;
+
+/**
+ * What the member of one socket asks for beside documents: commands, cells, presence, badges. The
+ * door owns the socket, bounds its frames and its backlog, and hands over each text that came.
+ */
+export class Conversation {
+  readonly #parts: ConversationParts;
+  readonly #scene: Scene;
+  readonly #channels: WatchedChannels;
+  readonly #bucket;
+  #identity: Identity;
+  #underWay = 0;
+  #isClosed = false;
+
+  constructor(parts: ConversationParts) {
+    const { opened, identity, limits } = parts;
+    this.#parts = parts;
+    this.#identity = identity;
+    this.#bucket = limits.session();
+    this.#scene = { ...opened, member: identity.member };
+    this.#channels = new WatchedChannels({
+      workspace: opened.workspace.id,
+      replica: opened.replica,
+      changed: (cells) => this.#push({ cells }),
+    });
+  }
+
+  /** When the token expires that was shown last, milliseconds since 1970: the door closes the socket then. */
+  get expires(): number {
+    return this.#identity.expires;
+  }
+
+  /** Something that the client said. Never throws: what is wrong with it is answered. */
+  take(text: string): void {
+    if (this.#isClosed) return;
+    const taken = readRequest(text);
+    try {
+      this.#parts.limits.take(this.#identity, this.#bucket);
+      if ('refused' in taken) throw taken.refused;
+      if (this.#underWay >= UNDER_WAY)
+        throw new CausewayError('rate-limited', `at most ${UNDER_WAY} requests wait for their answers`, {
+          retryAfter: 1,
+        });
+    } catch (error) {
+      return this.#problem(taken.ref, error);
+    }
+    this.#underWay++;
+    void this.#answer(taken.request, taken.ref);
+  }
+
+  /** Nothing is said from now on; commands under way are carried out. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#channels.close();
+  }
+
+  async #answer(request: Request, ref: number | undefined): Promise<void> {
+    try {
+      const answer = await this.#carryOut(request);
+      if (ref !== undefined) this.#say({ re: ref, ...answer } as Reply);
+    } catch (error) {
+      this.#problem(ref, error);
+    } finally {
+      this.#underWay--;
+    }
+  }
+
+  async #carryOut(request: Request): Promise<Answer> {
+    switch (request.do) {
+      case 'command': {
+        const { command, level = 'region' } = request;
+        return { ack: await execute(this.#parts, this.#scene, command, { level }) };
+      }
+      case 'cells':
+        return this.#cells(request.channel, request.on ?? true);
+      case 'refresh':
+        return this.#refresh(request.token);
+      case 'presence':
+      case 'state':
+      case 'typing':
+      case 'badges':
+        throw new CausewayError('not-ready', `"${request.do}" is not served yet`);
+    }
+  }
+
+  async #cells(slugOrId: string, on: boolean): Promise<{ cells: Cell[] } | { done: true }> {
+    const { id } = await this.#parts.access.channel(this.#scene, this.#scene.member, slugOrId);
+    if (on) {
+      const cells = await this.#channels.watch(id);
+      // Closed meanwhile: nobody else would stop it.
+      if (this.#isClosed) this.#channels.close();
+      return { cells };
+    }
+    this.#channels.leave(id);
+    return { done: true };
+  }
+
+  /** The same person with a token that lasts longer: everything else stays as it is. */
+  async #refresh(token: string): Promise<{ expires: number }> {
+    const { tokens, access } = this.#parts;
+    const identity = await tokens.verify(token);
+    if (identity.member !== this.#identity.member || identity.workspace !== this.#identity.workspace)
+      throw new CausewayError('forbidden', 'the token is of another member; connect with it instead');
+    await access.workspace(identity, identity.workspace);
+    this.#identity = identity;
+    return { expires: identity.expires };
+  }
+
+  #problem(ref: number | undefined, cause: unknown): void {
+    const problem = problemOf(asCausewayError(cause));
+    this.#say({ ...(ref === undefined ? {} : { re: ref }), problem } as Reply);
+  }
+
+  #say(reply: Reply): void {
+    if (!this.#isClosed) this.#parts.say(reply, 'now');
+  }
+
+  #push(push: Push): void {
+    if (!this.#isClosed) this.#parts.say(push, 'soon');
+  }
+}
