@@ -3,7 +3,7 @@ import type { Config } from './config/read.ts';
 
 export type Workspace = Config['workspaces'][number];
 export type Channel = Workspace['channels'][number];
-export type DocumentName = Extract<Name, { kind: 'segment' | 'canvas' }>;
+export type DocumentName = Extract<Name, { kind: 'segment' | 'canvas' | 'version' }>;
 
 /**
  * Which workspaces and channels there are, and where they may be served. Read from the manifest;
@@ -43,10 +43,10 @@ export class Catalog {
   /** A document's name taken apart, its slugs as they are; `not-found` when it is no document's. */
   parseDocument(name: string): DocumentName {
     const parsed = parseName(name);
-    if (parsed === undefined || (parsed.kind !== 'segment' && parsed.kind !== 'canvas'))
+    if (parsed?.kind !== 'segment' && parsed?.kind !== 'canvas' && parsed?.kind !== 'version')
       throw new CausewayError(
         'not-found',
-        'documents are <workspace>/segment/<channel>/<n> and <workspace>/canvas/<id>',
+        'documents are <workspace>/segment/<channel>/<n>, <workspace>/canvas/<id> and <workspace>/version/<canvas>/<id>',
       );
     return parsed;
   }

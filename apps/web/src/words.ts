@@ -14,6 +14,7 @@ const WORDS: Record<ErrorCode, string> = {
   'not-found': 'There is nothing of that name here. Choose another one.',
   'gone': 'The message was deleted, so there is nothing left to change.',
   'too-many-edits': 'This message was edited 200 times, and cannot be edited again. Write a new one.',
+  'too-many': 'There is no room for one more. Remove another one first.',
   'not-here-yet': 'This region does not have it yet. It comes as soon as the link to the other region is up.',
   'rate-limited': 'Too much at once. It goes on in a moment.',
   'not-committed': 'The region has not confirmed it. It is sent again until it does.',

@@ -1,4 +1,5 @@
 import {
+  channelOfCommand,
   channelScope,
   commandId,
   messageScope,
@@ -282,8 +283,7 @@ export class ChannelFeed {
 
   #view(): ChannelSnapshot {
     this.#acknowledged = this.#acknowledged.filter((each) => !this.#cameBack(each));
-    const mine = (command: Command): boolean =>
-      command.kind !== 'canvas' && command.channel === this.#parts.channel.id;
+    const mine = (command: Command): boolean => channelOfCommand(command) === this.#parts.channel.id;
     const waiting: OutboxEntry[] = this.#parts.outbox.getSnapshot().filter(({ command }) => mine(command));
     const { connection, error } = this.#connection();
     const why = error ?? this.#pageError;

@@ -1,4 +1,11 @@
-import { CausewayError, canvasName, type Ack, type Canvas, type Command } from '@causeway/protocol';
+import {
+  CausewayError,
+  canvasName,
+  channelOfCommand,
+  type Ack,
+  type Canvas,
+  type Command,
+} from '@causeway/protocol';
 import { CanvasText } from './canvas-text.ts';
 import { ChannelFeed } from './channel-feed.ts';
 import { ClientClock } from './client-clock.ts';
@@ -174,6 +181,6 @@ export class Client {
 
   #acknowledged(command: Command, ack: Ack): void {
     for (const feed of this.#feeds)
-      if (command.kind !== 'canvas' && command.channel === feed.channel.id) feed.acknowledged(command, ack);
+      if (channelOfCommand(command) === feed.channel.id) feed.acknowledged(command, ack);
   }
 }

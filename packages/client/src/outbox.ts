@@ -1,4 +1,4 @@
-import { CausewayError, commandId, type Ack, type Command } from '@causeway/protocol';
+import { CausewayError, channelOfCommand, commandId, type Ack, type Command } from '@causeway/protocol';
 import { pause } from './backoff.ts';
 import { Listeners } from './listeners.ts';
 import { asCausewayError, isRetryable, waitMs } from './retryable.ts';
@@ -177,7 +177,7 @@ export class Outbox {
   }
 }
 
-const laneOf = (command: Command): string => (command.kind === 'canvas' ? '' : command.channel);
+const laneOf = (command: Command): string => channelOfCommand(command) ?? '';
 
 const closedError = (): CausewayError =>
   new CausewayError('not-committed', 'the client was closed before the write was confirmed');

@@ -47,7 +47,7 @@ function apply(
 }
 
 /** Its `t` is larger than every real one: what is on its way stands last. */
-const posted = (id: string, { member, body, thread }: CommandOf<'post'>, at: number): Message => ({
+const posted = (id: string, { member, body, thread, also }: CommandOf<'post'>, at: number): Message => ({
   id,
   author: member,
   body,
@@ -55,6 +55,7 @@ const posted = (id: string, { member, body, thread }: CommandOf<'post'>, at: num
   at,
   region: '',
   ...(thread === undefined ? {} : { thread }),
+  ...(also === undefined ? {} : { also }),
 });
 
 /** A deletion that is not confirmed keeps the message in sight. */

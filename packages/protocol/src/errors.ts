@@ -20,6 +20,7 @@ export const ERRORS = {
   'gone': { status: 410, close: 4413, next: 'stop', title: 'The message was deleted' },
   'too-many-edits': { status: 409, close: 4414, next: 'stop', title: 'The message was edited too often' },
   'superseded': { status: 409, close: 4415, next: 'stop', title: 'The document goes on under another name' },
+  'too-many': { status: 409, close: 4416, next: 'fix', title: 'There is no room for one more' },
   'not-here-yet': { status: 409, close: 4000, next: 'retry', title: 'This region does not have it yet' },
   'rate-limited': { status: 429, close: 4001, next: 'retry', title: 'Too many requests' },
   'not-committed': { status: 503, close: 4002, next: 'retry', title: 'The write was not confirmed' },

@@ -2,10 +2,32 @@
 export const LIMITS = {
   /** Characters (UTF-16 units) in the body of a message. */
   bodyChars: 40_000,
-  /** Characters in a channel's topic or a canvas' title. */
+  /** Characters in a channel's topic or purpose, or in the title of a canvas or of a version. */
   titleChars: 250,
   /** Characters in the name of a reaction. */
   emojiChars: 64,
+  /** Different emoji on one message, and those of one member on it. Cut regions may exceed it together; what is there stays. */
+  emojiPerMessage: 50,
+  emojiPerMember: 20,
+  /** Different emoji that one member may ever have put on one message, those taken back included. */
+  emojiEverPerMember: 100,
+  pinsPerChannel: 100,
+  /** Members of a direct channel, the one who opens it included. */
+  directMembers: 9,
+  draftsPerMember: 500,
+  /** Characters of all drafts of a member. */
+  draftChars: 1_000_000,
+  /** Messages of a member that wait for their time. */
+  scheduledPerMember: 200,
+  /** How far ahead a message may be scheduled, milliseconds: a year. */
+  scheduleAheadMs: 366 * 86_400_000,
+  /** Private cells of a member of each kind, in use or not: channels joined, threads followed, drafts, messages once scheduled. */
+  cellsPerMember: 20_000,
+  /** Rights that are given for one canvas. */
+  rightsPerCanvas: 1_000,
+  versionsPerCanvas: 100,
+  /** New versions of one canvas, and restores of it, in a minute. */
+  versionsPerMinute: 10,
   /** Edits of one message; the next is refused. */
   editsPerMessage: 200,
   /** Bytes of one HTTP request body. */

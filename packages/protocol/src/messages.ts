@@ -1,3 +1,6 @@
+import type { CommandOf } from './commands.ts';
+import type { ErrorCode } from './errors.ts';
+
 /** A message as readers see it: the union of its copies and the winner of its edits. */
 export type Message = {
   id: string;
@@ -11,6 +14,8 @@ export type Message = {
   region: string;
   /** The message that this one answers. */
   thread?: string;
+  /** A reply that is shown in the channel too. */
+  also?: true;
   /** Hybrid time of the winning edit. */
   editedAt?: number;
   /** Earlier and concurrent bodies, oldest first; absent when never edited. */
@@ -25,3 +30,27 @@ export type Page<T> = {
 };
 
 export type Canvas = { id: string; title: string; author: string; document: string };
+
+/** A version of a canvas as the cell `version|<id>` about the canvas has it. */
+export type CanvasVersion = {
+  title: string;
+  /** Who made it, and when by their clock, milliseconds since 1970. */
+  by: string;
+  at: number;
+  /** Bytes of the copy that was made; 0 for that of an empty canvas, which has no document. */
+  bytes: number;
+};
+
+/** The cell `scheduled|<id of the post>` of a member; null when it was cancelled. */
+export type Scheduled =
+  | {
+      post: CommandOf<'post'>;
+      /** When it is due, milliseconds since 1970. */
+      at: number;
+      /** Where it was scheduled. */
+      region: string;
+      /** It was due and could not be sent, for good: the code says why. */
+      failed?: ErrorCode;
+    }
+  /** It was sent; `at` is when it was due. */
+  | { sent: true; at: number };

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  aboutScope,
   canvasName,
   canvasesScope,
   channelScope,
@@ -8,6 +9,7 @@ import {
   messageScope,
   parseName,
   segmentName,
+  versionName,
   workspaceOf,
 } from './names.ts';
 import { heartbeatSubject, nameOfSubject, streamOfZone, updateSubject, updateSubjects } from './subjects.ts';
@@ -41,6 +43,13 @@ describe('names', () => {
               message: second,
             },
             [memberScope(workspace, first)]: { kind: 'member', workspace, member: first },
+            [versionName(workspace, first, second)]: {
+              kind: 'version',
+              workspace,
+              canvas: first,
+              version: second,
+            },
+            [aboutScope(workspace, first)]: { kind: 'about', workspace, canvas: first },
             [canvasesScope(workspace)]: { kind: 'workspace', workspace, part: 'canvases' },
           };
           for (const [name, parts] of Object.entries(made)) {
@@ -79,6 +88,11 @@ describe('names', () => {
       'acme/canvas/a@1e3',
       'acme/canvas/a@-2',
       'acme/channel/a@2',
+      'acme/version/a',
+      'acme/version/a/',
+      'acme/version/a@2/b',
+      'acme/about/a/b',
+      'acme/about/a@2',
       'acme@2/canvas/a',
       'acme/workspace/members',
       'acme/nothing/a',

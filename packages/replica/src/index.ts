@@ -1,6 +1,7 @@
 export * from './hybrid-time.ts';
 export * from './ports.ts';
 export { bucketOf, canonicalState, documentDigest, scopeDigest } from './digest.ts';
+export { directMembers } from './commands/direct.ts';
 export { Compactor, type CompactorCounts } from './compactor.ts';
 export { generationOf } from './generations.ts';
 export { integrate } from './integrate.ts';

@@ -19,6 +19,7 @@ import { Cells, type CellListener } from './cells.ts';
 import { Channels } from './channels.ts';
 import { edit, remove } from './commands/change.ts';
 import type { Answer, Context } from './commands/context.ts';
+import { direct } from './commands/direct.ts';
 import { post } from './commands/post.ts';
 import { canvas, react, read, topic } from './commands/set.ts';
 import { Compactor } from './compactor.ts';
@@ -376,6 +377,10 @@ export class Replica {
         return read(this.#context, id, command);
       case 'canvas':
         return canvas(this.#context, id, command);
+      case 'direct':
+        return direct(this.#context, id, command);
+      default:
+        return Promise.reject(new CausewayError('invalid-request', `${command.kind} is not built yet`));
     }
   }
 

@@ -1,7 +1,10 @@
 import * as Y from 'yjs';
 
-/** A post as it stands in `m` under `id|t`. Short names: they are stored once per message. */
-export type PostValue = { a: string; b: string; o: string; r?: string };
+/**
+ * A post as it stands in `m` under `id|t`: author, body, origin (the region that took it), root of its
+ * thread, and 1 for a reply that is shown in the channel too. Short names: they are stored once per message.
+ */
+export type PostValue = { a: string; b: string; o: string; r?: string; c?: 1 };
 /** An edit as it stands in `e` under `id|command`. */
 export type EditValue = { b: string; v: number };
 

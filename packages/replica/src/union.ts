@@ -34,7 +34,7 @@ export function unionOf(copies: readonly Copy[], now: number): Message | undefin
   if (first === undefined) return undefined;
   const edits = new Map(copies.flatMap((copy) => copy.edits).map((edit) => [edit.command, edit]));
   const winner = winningEdit([...edits.values()]);
-  const { a, b, o, r } = first.value;
+  const { a, b, o, r, c } = first.value;
   return {
     id: copies[0]!.id,
     author: a,
@@ -43,6 +43,7 @@ export function unionOf(copies: readonly Copy[], now: number): Message | undefin
     at: Math.min(millisOf(hybridFromText(first.t)), now),
     region: o,
     ...(r === undefined ? {} : { thread: r }),
+    ...(c === undefined ? {} : { also: true as const }),
     ...(winner === undefined
       ? {}
       : { editedAt: winner.value.v, history: historyOf(first.t, b, edits, winner) }),

@@ -9,7 +9,23 @@ const WHAT: Record<OutboxEntry['command']['kind'], string> = {
   react: 'Reaction not set.',
   topic: 'Topic not set.',
   read: 'Not marked as read.',
+  pin: 'Not pinned.',
+  purpose: 'Purpose not set.',
+  join: 'Not joined.',
+  mute: 'Not muted.',
+  star: 'Not starred.',
+  follow: 'Thread not followed.',
+  unread: 'Not marked as unread.',
+  draft: 'Draft not kept.',
+  availability: 'Availability not set.',
+  direct: 'Conversation not opened.',
+  schedule: 'Not scheduled.',
+  unschedule: 'Not cancelled.',
   canvas: 'Canvas not created.',
+  retitle: 'Title not set.',
+  share: 'Rights not changed.',
+  version: 'Version not kept.',
+  restore: 'Version not restored.',
 };
 
 /** A command that was given up: why, and what can be done about it. */

@@ -56,6 +56,7 @@ async function postInto(
         b: command.body,
         o: context.region,
         ...(command.thread === undefined ? {} : { r: command.thread }),
+        ...(command.also === undefined ? {} : { c: 1 }),
       });
       return { answer: { id, token: [{ document: name, ...position }] }, cells };
     },
