@@ -10,5 +10,6 @@ export * from './repair.ts';
 export * from './rest.ts';
 export * from './subjects.ts';
 export * from './text-order.ts';
+export * from './text.ts';
 export * from './token.ts';
 export * from './versions.ts';

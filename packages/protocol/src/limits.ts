@@ -36,6 +36,8 @@ export const LIMITS = {
   frameBytes: 512 * 1024,
   /** Bytes of a canvas' state, encoded; an update that would exceed it is refused, deleting is not. */
   canvasBytes: 8 * 1024 * 1024,
+  /** Members that one message mentions; further names are text. */
+  mentionsPerMessage: 200,
   /** Read markers in one command. */
   markersPerCommand: 500,
   /** Entries of a token: those of one command, or of several together. */
