@@ -35,6 +35,11 @@ function shifted(version: number, bus: Bus): Bus {
           ? out(await answer(operation, asOurs(version, question)))
           : answer(operation, question),
       ),
+    // Presence has a version of its own.
+    hearPresence: (ear) => bus.hearPresence(ear),
+    attend: (topic) => bus.attend(topic),
+    announce: (topic, bytes) => bus.announce(topic, bytes),
+    askPresence: (region, question) => bus.askPresence(region, question),
     close: () => bus.close(),
   };
 }

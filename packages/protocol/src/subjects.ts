@@ -4,9 +4,10 @@
  *   u.<region>.<workspace>.<kind>.<id…>   updates and changed cells, stored in the zone's stream
  *   u.<region>.-.heartbeat                a heartbeat through the same pipe, once a second
  *   f.<region>.<workspace>.<kind>.<id…>   what came from peers, told to the region's own processes, not stored
- *   p.<region>.<workspace>.<topic>        presence, not stored
+ *   p.<region>.<workspace>.<topic…>       presence, not stored; `-` where it is about no workspace
  *   ae.<region>.hello                     a peer asks what the region holds
  *   ae.<region>.stored                    a peer tells how far it has stored the region's stream
+ *   ae.<region>.presence                  a question about presence, to every process of the region
  *   ae.<region>.ask                       a peer's question, answered by one process of the region
  *   ae.<region>.part.<peer>.<exchange>    the rest of a long question, and what has come of a long answer
  */
@@ -17,8 +18,10 @@ export const heartbeatSubject = (region: string): string => `u.${region}.-.heart
 export const tellSubject = (region: string, name: string): string =>
   `f.${region}.${name.replaceAll('/', '.')}`;
 export const tellSubjects = (region: string): string => `f.${region}.>`;
+export const presenceSubject = (region: string, topic: string): string =>
+  `p.${region}.${topic.replaceAll('/', '.')}`;
 export const presenceSubjects = (region: string): string => `p.${region}.>`;
-export const requestSubject = (region: string, operation: 'hello' | 'stored' | 'ask'): string =>
+export const requestSubject = (region: string, operation: 'hello' | 'stored' | 'presence' | 'ask'): string =>
   `ae.${region}.${operation}`;
 /** An exchange is named by one more token. */
 export const partSubject = (region: string, peer: string): string => `ae.${region}.part.${peer}`;

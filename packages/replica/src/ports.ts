@@ -338,6 +338,16 @@ export type StoredUpTo = { region: string; incarnation: string; sequence: number
 /** What can be asked of a region, besides hello. Bodies are the asker's business. */
 export type Operation = 'buckets' | 'names' | 'state' | 'cells' | 'holds' | 'decide';
 
+/** Hears what is said of presence. Nothing of it is stored, and all of it may be missed, repeated or late. */
+export type PresenceEar = {
+  /** Another process of this region, or one of a peer, announced this about a topic that is attended. */
+  announced(region: string, topic: string, bytes: Uint8Array): void;
+  /** Another process of this region, or one of a peer, wants something of this region's processes. */
+  asked(question: Uint8Array): void;
+  /** What this region (the own one, or a peer) announces from now on is heard; what it did before may have been missed. */
+  opened(region: string): void;
+};
+
 /** The broker does not answer, or the link is cut. */
 export class BusDown extends Error {
   override name = 'BusDown';
@@ -398,6 +408,22 @@ export interface Bus {
    * than 64 MiB, the asker gets BusDown with the error's name.
    */
   answer(answer: (operation: Operation, question: Uint8Array) => Promise<Uint8Array>): void;
+  /** Connects to the own broker and every peer's for presence, and stays so; called once. */
+  hearPresence(ear: PresenceEar): void;
+  /** From now on hears what is announced about a topic; returns how to end it. A topic is attended once at a time. */
+  attend(topic: string): () => void;
+  /**
+   * Tells every process that attends this topic, of this region and of the peers, but never this
+   * one. At most once, in the order of the calls over one connection, nobody waits. A topic is
+   * `<workspace>/<words…>`, `-/<words…>` when it is about no workspace; a message has at most
+   * 512 KiB, what is larger is dropped.
+   */
+  announce(topic: string, bytes: Uint8Array): void;
+  /**
+   * Asks every process of a region; their answers are announcements. It travels on the connection
+   * over which they come, so where one is heard the other is, even when a link is cut one way.
+   */
+  askPresence(region: string, question: Uint8Array): void;
   close(): Promise<void>;
 }
 

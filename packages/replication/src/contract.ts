@@ -1,6 +1,7 @@
 import { BusDown, type Bus } from '@causeway/replica';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BATCH } from './batches.ts';
+import { presenceContract } from './contract-presence.ts';
 import { talkContract } from './contract-talk.ts';
 import { message, numbered, publish, stored, text, told, until, type BusWorld } from './contract-world.ts';
 import { Reader } from './reader.ts';
@@ -8,6 +9,7 @@ import { Reader } from './reader.ts';
 /** Registers the tests that every bus passes; `open` makes a fresh world for each. */
 export function busContract(name: string, open: () => Promise<BusWorld>): void {
   talkContract(name, open);
+  presenceContract(name, open);
   describe(`${name}: the contract of a bus, streams`, { timeout: 30_000 }, () => {
     let world: BusWorld;
     let us: Bus;

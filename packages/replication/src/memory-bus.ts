@@ -4,12 +4,14 @@ import {
   type Delivery,
   type Hello,
   type Operation,
+  type PresenceEar,
   type StoredUpTo,
 } from '@causeway/replica';
 import { Answering, ASK, nameOfError } from './answering.ts';
 import { BATCH, batchLength } from './batches.ts';
 import { Ear, type Told } from './ear.ts';
 import type { MemoryBroker, MemoryLink, MemoryNetwork } from './memory-network.ts';
+import { MemoryPresence } from './memory-presence.ts';
 import { TIMINGS } from './timings.ts';
 
 /** What a connection over a link lives by: when one of them changes, it has broken. */
@@ -23,6 +25,7 @@ export class MemoryBus implements Bus {
   readonly #own: MemoryBroker;
   readonly #closed = new AbortController();
   readonly #ear: Ear;
+  readonly #presence: MemoryPresence;
   #hello: (() => Hello | undefined) | undefined;
   #hearReport: ((report: StoredUpTo) => void) | undefined;
   #answering: Answering | undefined;
@@ -32,6 +35,7 @@ export class MemoryBus implements Bus {
     this.#network = network;
     this.#own = own;
     this.#ear = new Ear((flush) => void this.#hearSoon(flush));
+    this.#presence = new MemoryPresence(network, own, this.#closed.signal);
     own.processes.add(this);
   }
 
@@ -39,11 +43,13 @@ export class MemoryBus implements Bus {
   pause(): void {
     this.#paused = true;
     this.#ear.clear();
+    this.#presence.pause();
   }
 
   resume(): void {
     this.#paused = false;
     this.#network.changed();
+    this.#presence.resume();
   }
 
   async open(): Promise<{ stream: string; lastSequence: number }> {
@@ -179,8 +185,25 @@ export class MemoryBus implements Bus {
     else this.#answering.replace(answer);
   }
 
+  hearPresence(ear: PresenceEar): void {
+    this.#presence.hear(ear);
+  }
+
+  attend(topic: string): () => void {
+    return this.#presence.attend(topic);
+  }
+
+  announce(topic: string, bytes: Uint8Array): void {
+    this.#presence.announce(topic, bytes);
+  }
+
+  askPresence(region: string, question: Uint8Array): void {
+    this.#presence.ask(region, question);
+  }
+
   async close(): Promise<void> {
     this.#own.processes.delete(this);
+    this.#presence.close();
     this.#ear.clear();
     this.#closed.abort();
   }

@@ -1,5 +1,6 @@
 import type { Time } from '@causeway/replica';
 import { MemoryBus } from './memory-bus.ts';
+import type { MemoryPresence, PresenceRoad } from './memory-presence.ts';
 import { MemoryStream } from './memory-stream.ts';
 
 /** The broker of one region: its stream, and the processes that are connected to it. */
@@ -17,6 +18,8 @@ export type MemoryBroker = {
   hearMs: number;
   /** So many of the next things said between the region's processes (a `tell`, a publish) reach none of them. */
   tellsToLose: number;
+  /** So many of the next announcements of presence by the region's processes reach nobody. */
+  announcesToLose: number;
   /** So many of the next answers to peers' questions get lost on their way. */
   answersToLose: number;
   /** By region, who reads here: the newest process takes over, since they share one consumer. */
@@ -25,6 +28,8 @@ export type MemoryBroker = {
   readonly processes: Set<MemoryBus>;
   /** How many questions it has handed on: processes get them in turn. */
   questions: number;
+  /** The connections over which processes, of this region and of peers, hear presence here. */
+  readonly presence: Set<PresenceRoad>;
 };
 
 /** One direction of the road between two regions. */
@@ -52,6 +57,8 @@ export class MemoryNetwork {
   readonly #brokers = new Map<string, MemoryBroker>();
   readonly #links = new Map<string, MemoryLink>();
   readonly #sleepers = new Set<AbortController>();
+  /** They look again when a broker or a link changes. */
+  readonly presences = new Set<MemoryPresence>();
 
   constructor(options: { time: Time; regions: readonly string[]; delayMs?: number }) {
     this.time = options.time;
@@ -65,10 +72,12 @@ export class MemoryNetwork {
         acksToLose: 0,
         hearMs: 1,
         tellsToLose: 0,
+        announcesToLose: 0,
         answersToLose: 0,
         readers: new Map(),
         processes: new Set(),
         questions: 0,
+        presence: new Set(),
       });
       for (const to of options.regions)
         if (to !== region)
@@ -85,6 +94,10 @@ export class MemoryNetwork {
   /** The bus of one process of a region; closing it is how the process dies. */
   bus(region: string): MemoryBus {
     return new MemoryBus(this, this.broker(region));
+  }
+
+  get regions(): string[] {
+    return [...this.#brokers.keys()];
   }
 
   broker(region: string): MemoryBroker {
@@ -131,7 +144,7 @@ export class MemoryNetwork {
 
   start(region: string): void {
     this.broker(region).running = true;
-    this.changed();
+    this.#roadsChanged();
   }
 
   /** Retention deletes what lies before `sequence`; readers go on. */
@@ -191,11 +204,16 @@ export class MemoryNetwork {
 
   #change(from: string, to: string, changes: Partial<MemoryLink>): void {
     Object.assign(this.#link(from, to), changes);
-    this.changed();
+    this.#roadsChanged();
   }
 
   #interrupt(broker: MemoryBroker): void {
     broker.epoch++;
+    this.#roadsChanged();
+  }
+
+  #roadsChanged(): void {
     this.changed();
+    for (const presence of this.presences) presence.look();
   }
 }

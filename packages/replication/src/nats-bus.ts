@@ -4,6 +4,7 @@ import {
   nameOfSubject,
   requestSubject,
   streamOfZone,
+  tellSubject,
   tellSubjects,
   updateSubject,
   updateSubjects,
@@ -14,6 +15,7 @@ import {
   type Delivery,
   type Hello,
   type Operation,
+  type PresenceEar,
   type StoredUpTo,
 } from '@causeway/replica';
 import { Answering, ASK } from './answering.ts';
@@ -22,6 +24,7 @@ import { readHello } from './hello.ts';
 import { askerOf, inboxOf } from './nats-inbox.ts';
 import { NatsLink, type BusLog, type NatsAddress } from './nats-link.ts';
 import { NoWord } from './nats-mailbox.ts';
+import { NatsPresence } from './nats-presence.ts';
 import { PullReader, Silence } from './nats-pulls.ts';
 import { answerQuestions, askQuestion } from './nats-questions.ts';
 import { ensureStream } from './nats-stream.ts';
@@ -48,6 +51,7 @@ class NatsBus implements Bus {
   readonly #own: NatsLink;
   readonly #peers: ReadonlyMap<string, NatsLink>;
   readonly #tells: Tells;
+  readonly #presence: NatsPresence;
   #telling = false;
   readonly #ear = new Ear(setImmediate);
   /** What peers, or other processes, say to this one: subscribed to on every connection. */
@@ -61,7 +65,7 @@ class NatsBus implements Bus {
   constructor({ region, zone, nats, peers, log = () => undefined }: NatsBusOptions) {
     this.#region = region;
     this.#stream = streamOfZone(zone);
-    this.#tells = new Tells(region);
+    this.#tells = new Tells((name) => tellSubject(region, name));
     const name = `causeway ${region} ${zone}`;
     this.#own = new NatsLink({ address: nats, name, inboxPrefix: '_INBOX', log });
     this.#peers = new Map(
@@ -70,6 +74,7 @@ class NatsBus implements Bus {
         new NatsLink({ address: peer.nats, name, inboxPrefix: inboxOf(region), log }),
       ]),
     );
+    this.#presence = new NatsPresence({ region, own: this.#own, peers: this.#peers });
   }
 
   async open(): Promise<{ stream: string; lastSequence: number }> {
@@ -188,6 +193,22 @@ class NatsBus implements Bus {
     this.#answering = answering;
     const answerer = { region: this.#region, peers: [...this.#peers.keys()], answering };
     this.#own.keep((connection) => answerQuestions(connection, answerer));
+  }
+
+  hearPresence(ear: PresenceEar): void {
+    this.#presence.hear(ear);
+  }
+
+  attend(topic: string): () => void {
+    return this.#presence.attend(topic);
+  }
+
+  announce(topic: string, bytes: Uint8Array): void {
+    this.#presence.announce(topic, bytes);
+  }
+
+  askPresence(region: string, question: Uint8Array): void {
+    this.#presence.ask(region, question);
   }
 
   async close(): Promise<void> {

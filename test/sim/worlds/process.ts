@@ -6,6 +6,7 @@ import {
   type Delivery,
   type Notice,
   type Operation,
+  type PresenceEar,
   type StoredUpTo,
   type Time,
 } from '@causeway/replica';
@@ -151,6 +152,19 @@ export class Process {
           : life.through(bus.ask(peer, operation, question)),
       answer: (answer: (operation: Operation, question: Uint8Array) => Promise<Uint8Array>) =>
         bus.answer((operation, question) => life.through(life.call(() => answer(operation, question)))),
+      hearPresence: (ear: PresenceEar) =>
+        bus.hearPresence({
+          announced: (region, topic, bytes) => {
+            if (!isLost('announcement')) life.deliver(() => ear.announced(region, topic, bytes));
+          },
+          asked: (question) => {
+            if (!isLost('presence-question')) life.deliver(() => ear.asked(question));
+          },
+          opened: (region) => life.deliver(() => ear.opened(region)),
+        }),
+      attend: (topic) => bus.attend(topic),
+      announce: (topic, bytes) => bus.announce(topic, bytes),
+      askPresence: (region, question) => bus.askPresence(region, question),
       close: () => bus.close(),
     };
   }

@@ -22,6 +22,7 @@ test('R6 R12 a peer may read its consumer, greet, report and ask, and hears pres
         '$JS.API.CONSUMER.MSG.NEXT.Z_GLOBAL.peer_eu-west',
         'ae.us-east.hello',
         'ae.us-east.stored',
+        'ae.us-east.presence',
         'ae.us-east.ask',
         'ae.us-east.part.eu-west.*',
       ],

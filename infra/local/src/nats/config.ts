@@ -85,6 +85,7 @@ function peerEntry(region: string, zone: string, peer: NatsPeer): string {
     `$JS.API.CONSUMER.MSG.NEXT.${consumer}`,
     requestSubject(region, 'hello'),
     requestSubject(region, 'stored'),
+    requestSubject(region, 'presence'),
     requestSubject(region, 'ask'),
     `${partSubject(region, peer.region)}.*`,
   ];
