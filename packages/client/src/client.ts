@@ -1,5 +1,6 @@
 import {
   CausewayError,
+  base64url,
   canvasName,
   channelOfCommand,
   type Ack,
@@ -11,6 +12,7 @@ import { ChannelFeed } from './channel-feed.ts';
 import { ClientClock } from './client-clock.ts';
 import { CommandMaker } from './command-maker.ts';
 import { Outbox } from './outbox.ts';
+import type { Storage } from './storage/storage.ts';
 import { RegionApi, type ChannelName, type WorkspaceInfo } from './region-api.ts';
 
 export type ConnectOptions = {
@@ -23,6 +25,8 @@ export type ConnectOptions = {
   signal?: AbortSignal;
   fetch?: typeof fetch;
   webSocket?: typeof WebSocket;
+  /** Where commands are kept until a region has them; several clients may share it. Closed by its owner. */
+  storage?: Storage;
 };
 
 /**
@@ -69,6 +73,7 @@ export class Client {
       acknowledged: (command, ack) => this.#acknowledged(command, ack),
       random: Math.random,
       now: () => clock.now(),
+      ...(options.storage === undefined ? {} : { keep: this.#keeping(options.storage) }),
     });
   }
 
@@ -144,11 +149,16 @@ export class Client {
     return canvas;
   }
 
-  /** Leaves nothing running: no socket, no timer, no request. */
-  close(): void {
-    this.outbox.close();
+  /** Leaves nothing running: no socket, no timer, no request. What is not sent stays in the storage. */
+  async close(): Promise<void> {
     for (const feed of this.#feeds) feed.close();
     for (const canvas of this.#canvases) canvas.close();
+    await this.outbox.close();
+  }
+
+  #keeping(storage: Storage): { storage: Storage; account: string; lane: string } {
+    const lane = base64url(crypto.getRandomValues(new Uint8Array(9)));
+    return { storage, account: `${this.workspace.id}|${this.member}`, lane };
   }
 
   #place(): { url: string; token: string; webSocket?: typeof WebSocket } {

@@ -2,6 +2,8 @@ import { CausewayError, channelOfCommand, commandId, type Ack, type Command } fr
 import { pause } from './backoff.ts';
 import { Listeners } from './listeners.ts';
 import { asCausewayError, isRetryable, waitMs } from './retryable.ts';
+import { OutboxShelf, type KeptEntry } from './storage/outbox-shelf.ts';
+import type { Storage } from './storage/storage.ts';
 
 /** A command that no region has acknowledged. */
 export type OutboxEntry = {
@@ -15,6 +17,8 @@ export type OutboxEntry = {
   readonly error?: CausewayError;
   /** Milliseconds since 1970. */
   readonly addedAt: number;
+  /** It survives a reload. */
+  readonly isKept: boolean;
 };
 
 export type OutboxParts = {
@@ -26,6 +30,8 @@ export type OutboxParts = {
   random(): number;
   /** Milliseconds since 1970. */
   now(): number;
+  /** Where commands survive this object; without it they do not. `account` and `lane` as in `OutboxShelf`. */
+  keep?: { storage: Storage; account: string; lane: string };
 };
 
 type Answer = PromiseWithResolvers<Ack>;
@@ -36,6 +42,8 @@ export const OUTBOX_ENTRIES = 1_000;
 /**
  * Commands wait here until a region acknowledges them: in order within a channel, repeated
  * unchanged as long as a repeat can help (R4), given up with the region's error when it cannot.
+ * Each is kept before it is sent, and sent by the next client if this one is gone. Where nothing
+ * can be kept it is sent all the same, and says so.
  */
 export class Outbox {
   readonly #parts: OutboxParts;
@@ -45,10 +53,24 @@ export class Outbox {
   readonly #listeners = new Listeners();
   readonly #closed = new AbortController();
   #awake = new AbortController();
+  readonly #shelf: OutboxShelf | undefined;
+  readonly #keeping = new Map<string, Promise<void>>();
+  /** Until what was kept is here, or is known not to come: it goes before what is new. */
+  #opening: Promise<void> | undefined;
   #snapshot: readonly OutboxEntry[] = [];
 
   constructor(parts: OutboxParts) {
     this.#parts = parts;
+    if (parts.keep === undefined) return;
+    this.#shelf = new OutboxShelf({
+      ...parts.keep,
+      room: () => Math.max(0, OUTBOX_ENTRIES - this.#entries.size),
+      adopt: (entries) => this.#adopt(entries),
+    });
+    this.#opening = this.#shelf
+      .look()
+      .catch(() => undefined)
+      .finally(() => (this.#opening = undefined));
   }
 
   /** Oldest first; the same array until something changes. */
@@ -71,7 +93,9 @@ export class Outbox {
       return answer.promise;
     }
     this.#answers.set(id, answer);
-    this.#put({ id, command, state: 'waiting', attempts: 0, addedAt: this.#parts.now() });
+    const addedAt = this.#parts.now();
+    this.#put({ id, command, state: 'waiting', attempts: 0, addedAt, isKept: false });
+    this.#keep(id, { command, addedAt });
     void this.#drain(laneOf(command));
     return answer.promise;
   }
@@ -96,8 +120,11 @@ export class Outbox {
     sleeping.abort();
   }
 
-  /** Stops. What waits is rejected with `not-committed`: nobody knows what became of it. */
-  close(): void {
+  /**
+   * Stops. What waits is rejected with `not-committed`: nobody knows what became of it. What is kept
+   * waits for the next client. The promise is for whoever closes the storage after this.
+   */
+  async close(): Promise<void> {
     this.#closed.abort();
     this.wake();
     this.#listeners.clear();
@@ -105,6 +132,8 @@ export class Outbox {
     this.#answers.clear();
     this.#entries.clear();
     this.#snapshot = [];
+    await Promise.all(this.#keeping.values());
+    await this.#shelf?.close();
   }
 
   #refusal(): CausewayError | undefined {
@@ -119,10 +148,13 @@ export class Outbox {
     if (this.#busy.has(lane)) return;
     this.#busy.add(lane);
     try {
+      if (this.#opening !== undefined) await this.#opening;
       for (;;) {
         const next = this.#next(lane);
-        if (next === undefined) return;
-        await this.#attempt(next);
+        if (next === undefined || this.#closed.signal.aborted) return;
+        const keeping = this.#keeping.get(next.id);
+        if (keeping === undefined) await this.#attempt(next);
+        else await keeping;
       }
     } finally {
       this.#busy.delete(lane);
@@ -135,9 +167,9 @@ export class Outbox {
     return undefined;
   }
 
-  async #attempt({ id, command, attempts, addedAt }: OutboxEntry): Promise<void> {
+  async #attempt({ id, command, attempts, addedAt, isKept }: OutboxEntry): Promise<void> {
     const signal = this.#closed.signal;
-    const tried = { id, command, attempts: attempts + 1, addedAt };
+    const tried = { id, command, attempts: attempts + 1, addedAt, isKept };
     this.#put({ ...tried, state: 'sending' });
     try {
       const ack = await this.#parts.send(command, signal);
@@ -151,6 +183,7 @@ export class Outbox {
       const error = asCausewayError(cause);
       if (!isRetryable(error)) {
         this.#put({ ...tried, state: 'failed', error });
+        this.#keep(id, { command, addedAt, failed: error });
         this.#answers.get(id)?.reject(error);
         this.#answers.delete(id);
         return;
@@ -158,6 +191,39 @@ export class Outbox {
       this.#put({ ...tried, state: 'waiting', error });
       await pause(waitMs(error, tried.attempts, this.#parts.random), this.#awake.signal);
     }
+  }
+
+  /** What others left goes before what is new. */
+  #adopt(kept: readonly KeptEntry[]): void {
+    const adopted = kept.map(({ command, addedAt, failed }): [string, OutboxEntry] => {
+      const id = commandId(command);
+      const entry = { id, command, attempts: 0, addedAt, isKept: true };
+      return [
+        id,
+        failed === undefined ? { ...entry, state: 'waiting' } : { ...entry, state: 'failed', error: failed },
+      ];
+    });
+    const mine = [...this.#entries];
+    this.#entries.clear();
+    for (const [id, entry] of [...adopted, ...mine]) this.#entries.set(id, entry);
+    this.#changed();
+    for (const [, { command }] of adopted) void this.#drain(laneOf(command));
+  }
+
+  #keep(id: string, entry: KeptEntry): void {
+    if (this.#shelf === undefined) return;
+    const kept = (isKept: boolean): void => {
+      this.#keeping.delete(id);
+      const now = this.#entries.get(id);
+      if (now !== undefined && now.isKept !== isKept) this.#put({ ...now, isKept });
+    };
+    this.#keeping.set(
+      id,
+      this.#shelf.keep(id, entry).then(
+        () => kept(true),
+        () => kept(false),
+      ),
+    );
   }
 
   #put(entry: OutboxEntry): void {
@@ -168,6 +234,8 @@ export class Outbox {
   #remove(id: string): void {
     this.#entries.delete(id);
     this.#answers.delete(id);
+    // One that stays is sent again by the next client, and has the effect of one (R4).
+    this.#shelf?.forget(id).catch(() => undefined);
     this.#changed();
   }
 

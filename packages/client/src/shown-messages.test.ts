@@ -18,6 +18,7 @@ const entryOf = (command: Command, state: OutboxEntry['state'] = 'waiting'): Out
   command,
   state,
   attempts: 0,
+  isKept: false,
   addedAt: AT,
 });
 const show = (waiting: Command[], acknowledged: Command[] = [], state?: OutboxEntry['state']) =>

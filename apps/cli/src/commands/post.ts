@@ -22,7 +22,7 @@ export function addPost(program: Command, context: Context): void {
       } catch (cause) {
         throw new Failure(`Not posted: ${(cause as Error).message}`, 'failed', { cause });
       } finally {
-        client.close();
+        await client.close();
       }
     });
 }

@@ -16,7 +16,7 @@ export function addTail(program: Command, context: Context): void {
       try {
         await follow(context, client.openChannel(place.channel), lines);
       } finally {
-        client.close();
+        await client.close();
       }
     });
 }

@@ -1,4 +1,4 @@
-import { connect, retrying, type Client } from '@causeway/client';
+import { connect, openBrowserStorage, retrying, type Client } from '@causeway/client';
 import { CausewayError } from '@causeway/protocol';
 import { useEffect, useState } from 'react';
 import { readToken } from '../world/control.ts';
@@ -7,6 +7,8 @@ export type Session =
   | { state: 'signing-in'; error?: string | CausewayError }
   | { state: 'signed-in'; client: Client }
   | { state: 'refused'; error: string | CausewayError };
+
+const opening = openBrowserStorage('causeway');
 
 /** Signs in as a demo member at a region, again when one of them changes; `undefined` is nowhere. */
 export function useSession(url: string | undefined, workspace: string, member: string): Session {
@@ -20,15 +22,17 @@ export function useSession(url: string | undefined, workspace: string, member: s
     const signIn = async (): Promise<void> => {
       setSession({ state: 'signing-in' });
       try {
+        const storage = await opening;
+        const kept = storage === undefined ? {} : { storage };
         client = await retrying(
-          async () => connect({ url, token: await readToken(member, workspace), workspace, signal }),
+          async () => connect({ url, token: await readToken(member, workspace), workspace, signal, ...kept }),
           {
             signal,
             random: Math.random,
             failed: (error) => setSession({ state: 'signing-in', error: wordsOf(error) }),
           },
         );
-        if (signal.aborted) client.close();
+        if (signal.aborted) void client.close();
         else setSession({ state: 'signed-in', client });
       } catch (cause) {
         if (!signal.aborted) setSession({ state: 'refused', error: wordsOf(cause) });
@@ -37,7 +41,7 @@ export function useSession(url: string | undefined, workspace: string, member: s
     void signIn();
     return () => {
       over.abort();
-      client?.close();
+      void client?.close();
     };
   }, [url, workspace, member]);
 
