@@ -3,6 +3,7 @@ export * from './ports.ts';
 export { bucketOf, canonicalState, documentDigest, scopeDigest } from './digest.ts';
 export { directMembers } from './commands/direct.ts';
 export { Compactor, type CompactorCounts } from './compactor.ts';
+export { Difference } from './difference.ts';
 export { generationOf } from './generations.ts';
 export { integrate } from './integrate.ts';
 export { mergeCell, wins, type CellListener } from './cells.ts';

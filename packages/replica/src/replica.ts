@@ -23,6 +23,7 @@ import { direct } from './commands/direct.ts';
 import { post } from './commands/post.ts';
 import { canvas, react, read, topic } from './commands/set.ts';
 import { Compactor } from './compactor.ts';
+import { Difference } from './difference.ts';
 import { Documents } from './documents.ts';
 import { Generations } from './generations.ts';
 import { History, type Before } from './history.ts';
@@ -58,6 +59,12 @@ export type Reader = {
    * Resolves when what it shows is committed; rejects with `not-committed` when that failed.
    */
   read(stateVector?: Uint8Array): Promise<{ difference: Uint8Array; stateVector: Uint8Array }>;
+  /** The document's own state vector; resolves and rejects like `read`. */
+  stateVector(): Promise<Uint8Array>;
+  /** What somebody lacks who has what a state vector says, to be had in pieces; throws on bytes that are none. */
+  since(stateVector: Uint8Array): Difference;
+  /** The next piece of it, of about so many bytes. It may be shown when `committed` has resolved. */
+  take(difference: Difference, bytes: number): { piece: Uint8Array; committed: Promise<void> };
   close(): void;
 };
 
@@ -282,17 +289,31 @@ export class Replica {
     check(live.doc);
     live.listeners.add(listener);
     const unwatch = this.generations.watch(name, (superseded) => listener.dropped(superseded));
+    // The copy may be ahead of the log by the commit in flight: encode first, then share its fate.
+    const current = (): Y.Doc => {
+      if (live.dropped) throw droppedMeanwhile();
+      return live.doc;
+    };
     return {
       read: async (stateVector) => {
-        if (live.dropped) throw droppedMeanwhile();
-        // The copy may be ahead of the log by the commit in flight: encode first, then share its fate.
+        const doc = current();
         const state = {
-          difference: Y.encodeStateAsUpdate(live.doc, stateVector),
-          stateVector: Y.encodeStateVector(live.doc),
+          difference: Y.encodeStateAsUpdate(doc, stateVector),
+          stateVector: Y.encodeStateVector(doc),
         };
         await this.#queue.settled(name);
         return state;
       },
+      stateVector: async () => {
+        const vector = Y.encodeStateVector(current());
+        await this.#queue.settled(name);
+        return vector;
+      },
+      since: (stateVector) => Difference.since(current(), stateVector),
+      take: (difference, bytes) => ({
+        piece: difference.take(current(), bytes),
+        committed: this.#queue.settled(name),
+      }),
       close: () => {
         live.listeners.delete(listener);
         unwatch();

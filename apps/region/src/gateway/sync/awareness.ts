@@ -59,6 +59,12 @@ export class AwarenessRoom {
     if (this.#states.size > 0) peer.send(encode([...this.#states]));
   }
 
+  /** Who is here, and who was: for somebody who missed what changed. */
+  everybody(): Uint8Array {
+    const gone = [...this.#departed].map(([client, clock]) => [client, { clock, state: GONE }] as const);
+    return encode([...gone, ...this.#states]);
+  }
+
   /** Takes a socket's announcement; false when it is malformed or too large. */
   announce(peer: AwarenessPeer, payload: Uint8Array): boolean {
     const changes = payload.length > MESSAGE_BYTES ? undefined : decode(payload);

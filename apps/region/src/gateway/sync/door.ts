@@ -86,11 +86,11 @@ export class SyncDoor {
     socket.on('error', () => undefined);
     const url = URL.parse(request.url ?? '', 'http://region');
     if (url === null) return void socket.destroy();
-    this.#sockets.handleUpgrade(request, socket, head, (client) => void this.#accept(client, url));
+    this.#sockets.handleUpgrade(request, socket, head, (client) => void this.#accept(client, socket, url));
   }
 
   /** Never rejects. */
-  async #accept(socket: WebSocket, url: URL): Promise<void> {
+  async #accept(socket: WebSocket, wire: Duplex, url: URL): Promise<void> {
     // From the first moment: a socket that closes hands over even while it is paused what it held, and
     // ws reports a bad frame in it as an error event, which without a listener ends the process.
     socket.on('error', () => undefined);
@@ -111,7 +111,7 @@ export class SyncDoor {
       const opening = await this.#signIn(url);
       if (this.#isClosing) throw shuttingDown();
       if (socket.readyState !== socket.OPEN) return;
-      session = this.#session(socket, opening, url.searchParams.get('cells') === '1');
+      session = this.#session(socket, wire, opening, url.searchParams.get('cells') === '1');
       // Once more, now that changes are watched: one may have come since the sign-in.
       await this.#parts.access.document(opening.identity, opening.document);
       await session.open();
@@ -143,7 +143,7 @@ export class SyncDoor {
     return { replica, document: await mustExist(replica, name), name, identity };
   }
 
-  #session(socket: WebSocket, opening: Opening, withCells: boolean): SyncSession {
+  #session(socket: WebSocket, wire: Duplex, opening: Opening, withCells: boolean): SyncSession {
     const { replica, document, name, identity } = opening;
     const { access } = this.#parts;
     const unwatch = access.watch(identity, () => {
@@ -151,6 +151,7 @@ export class SyncDoor {
     });
     const session = new SyncSession({
       socket,
+      wire,
       replica,
       document,
       name,

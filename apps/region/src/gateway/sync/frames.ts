@@ -49,19 +49,20 @@ const frame =
     return encoding.toUint8Array(to);
   };
 
+/** The same payload is framed once, however many sockets it goes to. */
+const once = (make: (payload: Uint8Array) => Uint8Array): ((payload: Uint8Array) => Uint8Array) => {
+  const framed = new WeakMap<Uint8Array, Uint8Array>();
+  return (payload) => {
+    let made = framed.get(payload);
+    if (made === undefined) framed.set(payload, (made = make(payload)));
+    return made;
+  };
+};
+
 export const step1Frame = frame(SYNC, STEP_1);
 export const step2Frame = frame(SYNC, STEP_2);
-export const awarenessFrame = frame(AWARENESS);
-const freshUpdateFrame = frame(SYNC, UPDATE);
-
-const framed = new WeakMap<Uint8Array, Uint8Array>();
-
-/** An update is framed once, however many sockets it goes to. */
-export function updateFrame(bytes: Uint8Array): Uint8Array {
-  let made = framed.get(bytes);
-  if (made === undefined) framed.set(bytes, (made = freshUpdateFrame(bytes)));
-  return made;
-}
+export const awarenessFrame = once(frame(AWARENESS));
+export const updateFrame = once(frame(SYNC, UPDATE));
 
 export function cellsFrame(cells: readonly Cell[]): Uint8Array {
   const to = encoding.createEncoder();

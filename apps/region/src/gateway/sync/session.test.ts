@@ -1,8 +1,10 @@
 import { LIMITS, base64url, canvasName, parseName, type ErrorCode } from '@causeway/protocol';
 import { ERRORS } from '@causeway/protocol';
+import * as decoding from 'lib0/decoding';
 import { EventEmitter } from 'node:events';
 import { randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import * as Y from 'yjs';
 import { regionInMemory, type RegionInMemory } from '../../region-in-memory.ts';
@@ -12,27 +14,32 @@ import { SyncSession } from './session.ts';
 
 /** The server's end of a WebSocket whose other end the test is. */
 class Socket extends EventEmitter {
+  /** Messages that were written, whether or not the other end has read them. */
   readonly sent: Uint8Array[] = [];
-  bufferedAmount = 0;
   isPaused = false;
   closedWith: { code: number; reason: string } | undefined;
   isTerminated = false;
   pings = 0;
-  /** While false, nothing leaves. */
+  /** While false, the kernel takes nothing. */
   reads = true;
-  readonly #unsent: (() => void)[] = [];
-
-  send(data: Uint8Array, done?: () => void): void {
-    this.sent.push(data);
-    if (this.reads) return void (done === undefined || queueMicrotask(done));
-    this.bufferedAmount += data.length;
-    if (done !== undefined) this.#unsent.push(done);
-  }
+  unread = 0;
+  readonly #unread: (() => void)[] = [];
+  /** What stands below it: every write is one whole frame. */
+  readonly wire = {
+    cork: () => undefined,
+    uncork: () => undefined,
+    write: (frame: Uint8Array, done: () => void = () => undefined) => {
+      this.sent.push(payloadOf(frame));
+      if (this.reads) return queueMicrotask(done);
+      this.unread += frame.length;
+      this.#unread.push(done);
+    },
+  } as unknown as Duplex;
 
   readAgain(): void {
     this.reads = true;
-    this.bufferedAmount = 0;
-    for (const done of this.#unsent.splice(0)) done();
+    this.unread = 0;
+    for (const done of this.#unread.splice(0)) done();
   }
 
   close(code: number, reason: string): void {
@@ -60,6 +67,10 @@ class Socket extends EventEmitter {
   }
 }
 
+/** The payload of an unmasked frame. */
+const payloadOf = (frame: Uint8Array): Uint8Array =>
+  new Uint8Array(frame.subarray(frame[1]! < 126 ? 2 : frame[1] === 126 ? 4 : 10));
+
 const CANVAS = canvasName('acme-id', base64url(randomBytes(16)));
 const SEGMENT = 'acme-id/segment/general-id/1';
 const EMPTY_VECTOR = Uint8Array.of(0);
@@ -79,6 +90,7 @@ function start(document = CANVAS, expires = Number.POSITIVE_INFINITY, withCells 
   const socket = new Socket();
   const session = new SyncSession({
     socket: socket as unknown as WebSocket,
+    wire: socket.wire,
     replica: region.replica,
     document,
     name: parseName(document)!,
@@ -195,21 +207,30 @@ describe('a session', () => {
     expect(Y.encodeStateVector(doc)).toEqual(EMPTY_VECTOR);
   });
 
-  it('R10 a flood of requests for the whole document is cut off, not answered with gigabytes', async () => {
+  it('R10 a flood of requests for the whole document is answered once or twice, not with gigabytes', async () => {
     await region.replica.writeCanvas(CANVAS, written(100_000), 'ben');
     const { socket } = await open();
     for (let n = 0; n < 5_000; n++) socket.receives(step1Frame(EMPTY_VECTOR));
-    expectClosed(socket, 'rate-limited');
-    await expect.poll(() => socket.sent.reduce((sum, { length }) => sum + length, 0)).toBeLessThan(1_000_000);
+    await expect.poll(() => textOf(readerOf(socket)).length).toBe(100_000);
+    expect(socket.sent.reduce((sum, { length }) => sum + length, 0)).toBeLessThan(400_000);
+    expect(socket.closedWith).toBeUndefined();
   });
 
-  it('R10 a reader that falls behind by a megabyte is closed with too-slow and let go of', async () => {
+  it('R10 a reader that falls behind costs a megabyte, and gets differences of bounded size when it reads again', async () => {
     const { socket } = await open();
+    socket.receives(step1Frame(EMPTY_VECTOR));
+    await expect.poll(() => socket.sent.length).toBe(2);
     socket.reads = false;
-    for (let n = 0; n < 40; n++) await region.replica.writeCanvas(CANVAS, written(50_000), 'ben');
-    expectClosed(socket, 'too-slow');
-    expect(socket.bufferedAmount).toBeLessThan(1.2 * 1024 * 1024);
-    expect(await listeners()).toBe(0);
+    for (let n = 0; n < 60; n++) await region.replica.writeCanvas(CANVAS, written(50_000), 'ben');
+    expect(socket.closedWith).toBeUndefined();
+    expect(socket.unread).toBeLessThan(1.2 * 1024 * 1024);
+    socket.readAgain();
+    const live = await region.replica.documents.open(CANVAS);
+    await expect.poll(() => textOf(readerOf(socket)) === textOf(live.doc)).toBe(true);
+    expect(textOf(live.doc)).toHaveLength(3_000_000);
+    expect(Math.max(...socket.sent.map(({ length }) => length))).toBeLessThan(260 * 1024);
+    await region.replica.writeCanvas(CANVAS, written(7), 'ben');
+    await expect.poll(() => textOf(readerOf(socket)).length).toBe(3_000_007);
   });
 
   it('a thin line may open a large document while others edit it', async () => {
@@ -217,12 +238,16 @@ describe('a session', () => {
     const { socket } = await open();
     socket.reads = false;
     socket.receives(step1Frame(EMPTY_VECTOR));
-    await expect.poll(() => socket.bufferedAmount).toBeGreaterThan(2_900_000);
-    await region.replica.writeCanvas(CANVAS, written(10), 'ben');
-    expect(socket.closedWith).toBeUndefined();
+    for (let n = 1; n <= 30; n++) {
+      await region.replica.writeCanvas(CANVAS, written(10), 'ben');
+      socket.readAgain();
+      socket.reads = false;
+    }
     socket.readAgain();
-    socket.receives(step1Frame(EMPTY_VECTOR));
-    await expect.poll(() => socket.sent.filter(({ length }) => length > 2_900_000).length).toBe(2);
+    await expect.poll(() => textOf(readerOf(socket)).length).toBe(3_000_300);
+    expect(socket.closedWith).toBeUndefined();
+    // The last piece says that it is the last.
+    expect(socket.sent.filter((message) => message[0] === 0 && message[1] === 1)).toHaveLength(1);
   });
 
   it('a stock client hears something in every 30 s, or it would reconnect', async () => {
@@ -230,7 +255,7 @@ describe('a session', () => {
     for (let beat = 1; beat <= 5; beat++) {
       session.beat(Date.now());
       socket.emit('pong');
-      expect(socket.sent).toHaveLength(beat);
+      await expect.poll(() => socket.sent.length).toBe(beat);
     }
     expect(socket.sent.at(-1)).toEqual(Uint8Array.of(1, 1, 0));
     expect(socket.pings).toBe(5);
@@ -252,7 +277,7 @@ describe('a session', () => {
     expectClosed(socket, 'unauthorized');
   });
 
-  it('20,000 random and mutated frames: none throws, an honest session beside them goes on', async () => {
+  it('5,000 random and mutated frames: none throws, an honest session beside them goes on', async () => {
     const honest = await open(canvasName('acme-id', base64url(randomBytes(16))));
     const whole = [
       step1Frame(EMPTY_VECTOR),
@@ -261,7 +286,7 @@ describe('a session', () => {
       Uint8Array.of(3),
     ];
     let victim = await open();
-    for (let n = 0; n < 20_000; n++) {
+    for (let n = 0; n < 5_000; n++) {
       if (victim.socket.closedWith !== undefined) {
         victim.socket.emit('close');
         victim = await open();
@@ -275,6 +300,19 @@ describe('a session', () => {
     expect(honest.socket.closedWith).toBeUndefined();
   });
 });
+
+/** What a client holds that has read every message so far, and never saw one that it could not integrate. */
+const readerOf = ({ sent }: Socket): Y.Doc => {
+  const doc = new Y.Doc();
+  for (const message of sent) {
+    if (message[0] !== 0 || message[1] === 0) continue;
+    const from = decoding.createDecoder(message.subarray(2));
+    Y.applyUpdate(doc, decoding.readVarUint8Array(from));
+    expect(doc.store.pendingStructs).toBeNull();
+  }
+  return doc;
+};
+const textOf = (doc: Y.Doc): string => doc.getText('text').toString();
 
 function mutated(frame: Uint8Array): Uint8Array {
   const copy = new Uint8Array(frame);

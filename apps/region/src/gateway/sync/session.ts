@@ -6,11 +6,15 @@ import {
   type ErrorCode,
   type Name,
 } from '@causeway/protocol';
-import type { Reader, Replica } from '@causeway/replica';
+import type { Replica } from '@causeway/replica';
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { Bucket } from '../../rate-limit.ts';
+import { AwarenessSubscription } from '../awareness-subscription.ts';
+import { DocumentSubscription, isEmptyUpdate } from '../document-subscription.ts';
+import { Outgoing } from '../outgoing.ts';
 import { asCausewayError } from '../problems.ts';
-import { NOBODY, type AwarenessPeer, type AwarenessRoom, type AwarenessRooms } from './awareness.ts';
+import { NOBODY, type AwarenessRooms } from './awareness.ts';
 import { closeWith } from './closing.ts';
 import {
   awarenessFrame,
@@ -22,23 +26,18 @@ import {
   type Frame,
 } from './frames.ts';
 
-/**
- * Bytes that may wait in one socket besides the answer under way; a reader that falls further
- * behind reconnects and catches up by difference.
- */
-const BACKLOG_BYTES = 1024 * 1024;
 /** What one socket may send: frames and bytes, on average a second and at once. */
 const FRAMES = { perSecond: 2_000, burst: 40_000 } as const;
 const BYTES = { perSecond: 2 * 1024 * 1024, burst: 32 * 1024 * 1024 } as const;
 /** Frames taken from a socket whose writes are not committed yet; beyond it we stop reading it. */
 const UNCOMMITTED = 256;
-/** Differences that a socket may have asked for and not got; each can be as large as the document. */
-const ASKED = 8;
 /** Beats without a sign of life after which a client is given up. */
 const SILENT_BEATS = 2;
 
 export type SessionParts = {
   socket: WebSocket;
+  /** The socket below it. */
+  wire: Duplex;
   replica: Replica;
   /** The document's full name, by ids. */
   document: string;
@@ -61,56 +60,48 @@ export type SessionParts = {
  * read and written; a segment is read, its messages come by command. The socket is paused until
  * `open` has resolved, so frames that come early wait in the kernel.
  */
-export class SyncSession implements AwarenessPeer {
+export class SyncSession {
   readonly #parts: SessionParts;
   readonly #frames = new Bucket(FRAMES.perSecond, FRAMES.burst, Date.now());
   readonly #bytes = new Bucket(BYTES.perSecond, BYTES.burst, Date.now());
-  readonly #asked: Uint8Array[] = [];
-  #answering = false;
-  /** Bytes of the answer that is on its way out. */
-  #owed = 0;
-  #reader: Reader | undefined;
-  #room: AwarenessRoom | undefined;
+  readonly #outgoing: Outgoing;
+  #subscription: DocumentSubscription | undefined;
+  #awareness: AwarenessSubscription | undefined;
   #unsubscribe: () => void = () => undefined;
   #hasFailed = false;
   #isClosed = false;
   #uncommitted = 0;
   #silentBeats = 0;
-  #isTold = false;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
-    const { socket } = parts;
+    const { socket, wire } = parts;
+    this.#outgoing = new Outgoing({ wire, failed: (cause) => this.fail(cause) });
     socket.on('message', (data: Buffer, isBinary: boolean) => this.#receive(data, isBinary));
     socket.on('pong', () => (this.#silentBeats = 0));
     socket.on('close', () => this.#ended());
-  }
-
-  get member(): string {
-    return this.#parts.member;
   }
 
   /** Never rejects: a session that cannot be opened is closed with the reason. */
   async open(): Promise<void> {
     const { replica, document } = this.#parts;
     try {
-      const reader = await replica.join(document, {
-        update: (bytes) => this.#write(updateFrame(bytes)),
+      const subscription = await DocumentSubscription.open({
+        replica,
+        document,
+        outgoing: this.#outgoing,
+        updateMessage: updateFrame,
+        answerMessage: step2Frame,
         dropped: (why) =>
           this.fail(why ?? new CausewayError('not-committed', 'a write failed; reconnect to continue')),
       });
-      if (this.#isOver) return reader.close();
-      this.#reader = reader;
-      if (this.#isWritable) await this.#openCanvas(reader);
+      if (this.#isOver) return subscription.close();
+      this.#subscription = subscription;
+      if (this.#isWritable) await this.#openCanvas(subscription);
       else await this.#sendCells();
     } catch (error) {
       this.fail(error);
     }
-  }
-
-  /** Awareness of others in the same document. */
-  send(payload: Uint8Array): void {
-    this.#write(awarenessFrame(payload));
   }
 
   /** Closes with the code of the error, and lets go of the document at once. */
@@ -136,8 +127,8 @@ export class SyncSession implements AwarenessPeer {
     if (socket.isPaused) this.#silentBeats = 0;
     if (this.#silentBeats++ >= SILENT_BEATS) return socket.terminate();
     socket.ping();
-    if (!this.#isTold) this.send(NOBODY);
-    this.#isTold = false;
+    if (!this.#outgoing.hasWritten) this.#outgoing.say(awarenessFrame(NOBODY));
+    this.#outgoing.hasWritten = false;
   }
 
   get #isWritable(): boolean {
@@ -149,16 +140,24 @@ export class SyncSession implements AwarenessPeer {
   }
 
   /** A canvas takes what the client has and we lack; a segment takes nothing. */
-  async #openCanvas(reader: Reader): Promise<void> {
-    const { stateVector } = await reader.read();
+  async #openCanvas(subscription: DocumentSubscription): Promise<void> {
+    const stateVector = await subscription.stateVector();
     if (this.#isOver) return;
-    this.#write(step1Frame(stateVector));
-    this.#room = this.#parts.rooms.join(this.#parts.document, this);
+    const { rooms, document, member } = this.#parts;
+    const outgoing = this.#outgoing;
+    outgoing.say(step1Frame(stateVector));
+    this.#awareness = new AwarenessSubscription({
+      rooms,
+      document,
+      member,
+      outgoing,
+      message: awarenessFrame,
+    });
   }
 
   #receive(data: Buffer, isBinary: boolean): void {
     // Frames that a socket still held when it closed come even though it is paused.
-    if (this.#isOver || this.#reader === undefined) return;
+    if (this.#isOver || this.#subscription === undefined) return;
     this.#silentBeats = 0;
     const now = Date.now();
     if (!isBinary) return this.fail(new CausewayError('malformed-frame', 'frames of this door are binary'));
@@ -186,7 +185,7 @@ export class SyncSession implements AwarenessPeer {
         void this.#take(frame.bytes);
         break;
       case 'awareness':
-        if (this.#room?.announce(this, frame.payload) === false)
+        if (this.#awareness?.announce(frame.payload) === false)
           this.fail(new CausewayError('malformed-frame', 'the awareness message is malformed or too large'));
         break;
       case 'query-awareness':
@@ -196,35 +195,16 @@ export class SyncSession implements AwarenessPeer {
   }
 
   #ask(stateVector: Uint8Array): void {
-    if (this.#asked.length >= ASKED)
-      return this.fail(new CausewayError('rate-limited', 'wait for the answer before you ask again'));
-    this.#asked.push(stateVector);
-    if (!this.#answering) void this.#answer();
-  }
-
-  /** One difference after another, the next when the last has left: a frame of three bytes asks for megabytes. */
-  async #answer(): Promise<void> {
-    this.#answering = true;
     try {
-      for (let asked = this.#asked.shift(); asked !== undefined; asked = this.#asked.shift()) {
-        const { difference } = await this.#reader!.read(asked);
-        await this.#writeWhole(step2Frame(difference));
-        if (this.#isOver) return;
-      }
+      this.#subscription!.ask(stateVector);
     } catch (error) {
-      // Yjs throws on bytes that are no state vector; a failed commit is already one of ours.
-      this.fail(
-        error instanceof CausewayError
-          ? error
-          : new CausewayError('malformed-frame', 'this is no state vector'),
-      );
-    } finally {
-      this.#answering = false;
+      if (error instanceof CausewayError) throw error;
+      throw new CausewayError('malformed-frame', 'this is no state vector');
     }
   }
 
   async #take(bytes: Uint8Array): Promise<void> {
-    if (isEmpty(bytes)) return;
+    if (isEmptyUpdate(bytes)) return;
     if (!this.#isWritable) {
       // No y-protocols "permission denied" before it: the stock provider prints its URL, token included.
       const why = 'messages are written by commands: POST /v1/workspaces/…/messages';
@@ -247,32 +227,11 @@ export class SyncSession implements AwarenessPeer {
     if (!withCells || name.kind !== 'segment') return;
     const channel = channelScope(name.workspace, name.channel);
     this.#unsubscribe = replica.subscribeCells(channel, (scope, cells) =>
-      this.#write(cellsFrame(cells.map((cell) => ({ scope, ...cell })))),
+      this.#outgoing.say(cellsFrame(cells.map((cell) => ({ scope, ...cell }))), 'soon'),
     );
     const live = await replica.documents.open(document);
     const messages = [...live.segment!.ids()].map((id) => messageScope(name.workspace, name.channel, id));
-    void this.#writeWhole(cellsFrame(await replica.loadCells([channel, ...messages])));
-  }
-
-  #write(data: Uint8Array): void {
-    const { socket } = this.#parts;
-    if (this.#isOver) return;
-    if (socket.bufferedAmount - this.#owed > BACKLOG_BYTES)
-      return this.fail(new CausewayError('too-slow', 'the reader fell behind; reconnect to catch up'));
-    this.#isTold = true;
-    socket.send(data);
-  }
-
-  /**
-   * Something of any size that the client asked for; resolves when it has left. It does not count
-   * as backlog: a reader on a thin line could otherwise never open a large document that others edit.
-   */
-  async #writeWhole(data: Uint8Array): Promise<void> {
-    if (this.#isOver) return;
-    this.#isTold = true;
-    this.#owed += data.length;
-    await new Promise<void>((resolve) => this.#parts.socket.send(data, () => resolve()));
-    this.#owed -= data.length;
+    this.#outgoing.say(cellsFrame(await replica.loadCells([channel, ...messages])));
   }
 
   #ended(): void {
@@ -283,13 +242,10 @@ export class SyncSession implements AwarenessPeer {
   }
 
   #letGo(): void {
-    this.#reader?.close();
+    this.#subscription?.close();
+    this.#awareness?.close();
+    this.#awareness = undefined;
     this.#unsubscribe();
-    this.#asked.length = 0;
-    if (this.#room !== undefined) this.#parts.rooms.leave(this.#parts.document, this);
-    this.#room = undefined;
+    this.#outgoing.close();
   }
 }
-
-/** An update without structs and deletes, which providers send when they have nothing new. */
-const isEmpty = (bytes: Uint8Array): boolean => bytes.length === 2 && bytes[0] === 0 && bytes[1] === 0;
