@@ -32,6 +32,8 @@ export const REQUESTS = {
     { do: Type.Literal('cells'), ref: optional(Ref), channel: ChannelName, on: optional(Type.Boolean()) },
     strict,
   ),
+  /** The member's own cells but read markers (channels joined, drafts, what is scheduled …), then every change of them. */
+  mine: Type.Object({ do: Type.Literal('mine'), ref: optional(Ref) }, strict),
   /** Whom to hear of from now on, in place of whom was named before. */
   presence: Type.Object(
     { do: Type.Literal('presence'), ref: optional(Ref), members: Type.Array(Id, { maxItems: 1_000 }) },

@@ -136,6 +136,28 @@ describe('the conversation', () => {
     expect(said.at(-1)!.ack).toBeDefined();
   });
 
+  it('R12 sends a member their own cells but markers, and then what changes, and those of nobody else', async () => {
+    const { talk, said } = await conversation();
+    const { token } = await region.replica.execute(post());
+    const { client, clock } = token.find((entry) => 'document' in entry)!;
+    const reads = (member: string) =>
+      region.replica.execute({
+        kind: 'read',
+        workspace: 'acme-id',
+        channel: 'general-id',
+        member,
+        nonce: region.nonce(),
+        markers: [{ segment: 1, client, clock }],
+      });
+    talk.take(JSON.stringify({ do: 'mine', ref: 1 }));
+    expect((await answered(said, 1)).cells).toEqual([]);
+    await reads('ben');
+    await reads('ada');
+    expect(said).toHaveLength(1);
+    talk.take(JSON.stringify({ do: 'mine', ref: 2 }));
+    expect((await answered(said, 2)).cells).toEqual([]);
+  });
+
   it('goes on with another token of the same member, and of nobody else', async () => {
     const { talk, said } = await conversation();
     const exp = Math.floor(Date.now() / 1000) + 5_000;

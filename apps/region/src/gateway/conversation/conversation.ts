@@ -1,4 +1,12 @@
-import { CausewayError, problemOf, type Cell, type Reply, type Push, type Request } from '@causeway/protocol';
+import {
+  CausewayError,
+  memberScope,
+  problemOf,
+  type Cell,
+  type Push,
+  type Reply,
+  type Request,
+} from '@causeway/protocol';
 import type { Access, Opened } from '../../access.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Identity, Tokens } from '../../tokens.ts';
@@ -35,6 +43,7 @@ export class Conversation {
   readonly #channels: WatchedChannels;
   readonly #bucket;
   #identity: Identity;
+  #leaveMine: (() => void) | undefined;
   #underWay = 0;
   #isClosed = false;
 
@@ -79,6 +88,7 @@ export class Conversation {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#channels.close();
+    this.#leaveMine?.();
   }
 
   async #answer(request: Request, ref: number | undefined): Promise<void> {
@@ -100,6 +110,8 @@ export class Conversation {
       }
       case 'cells':
         return this.#cells(request.channel, request.on ?? true);
+      case 'mine':
+        return { cells: await this.#mine() };
       case 'refresh':
         return this.#refresh(request.token);
       case 'presence':
@@ -120,6 +132,17 @@ export class Conversation {
     }
     this.#channels.leave(id);
     return { done: true };
+  }
+
+  /** Cells merge by their law, so a change may come before what was asked for. */
+  async #mine(): Promise<Cell[]> {
+    const { workspace, replica, member } = this.#scene;
+    const scope = memberScope(workspace.id, member);
+    this.#leaveMine ??= replica.subscribeCells(scope, (of, cells) => {
+      const told = cells.filter(isNoMarker).map((cell) => ({ scope: of, ...cell }));
+      if (told.length > 0) this.#push({ cells: told });
+    });
+    return (await replica.loadCells([scope])).filter(isNoMarker);
   }
 
   /** The same person with a token that lasts longer: everything else stays as it is. */
@@ -146,3 +169,6 @@ export class Conversation {
     if (!this.#isClosed) this.#parts.say(push, 'soon');
   }
 }
+
+/** There is a marker for each author of each segment, and what they count is told as badges. */
+const isNoMarker = ({ key }: { key: string }): boolean => !key.startsWith('read|');

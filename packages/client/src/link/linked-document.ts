@@ -1,0 +1,152 @@
+import type { CausewayError } from '@causeway/protocol';
+import * as decoding from 'lib0/decoding';
+import * as encoding from 'lib0/encoding';
+import {
+  Awareness,
+  applyAwarenessUpdate,
+  encodeAwarenessUpdate,
+  removeAwarenessStates,
+} from 'y-protocols/awareness';
+import * as sync from 'y-protocols/sync';
+import * as Y from 'yjs';
+import { FRAME, SYNC } from './frames.ts';
+import type { ConnectionStatus, Line, Link } from './link.ts';
+
+/** What opening a document takes. */
+export type DocumentOptions = {
+  /** `<workspace>/segment/<channel>/<n>` or `<workspace>/canvas/<id>`. */
+  name: string;
+  /** Status or error changed. */
+  changed(): void;
+  /** Hear of others who have it open, and tell them of us. */
+  withAwareness?: boolean;
+};
+
+/**
+ * One document on the link of a client. What is here survives the connection: when it is back, both
+ * sides say what they have, and only the difference travels.
+ */
+export class LinkedDocument {
+  readonly doc = new Y.Doc();
+  readonly name: string;
+  readonly #line: Line;
+  readonly #changed: () => void;
+  readonly #awareness: Awareness | undefined;
+  #status: ConnectionStatus = 'connecting';
+  #error: CausewayError | undefined;
+  #isClosed = false;
+
+  constructor(link: Link, { name, changed, withAwareness = false }: DocumentOptions) {
+    this.name = name;
+    this.#changed = changed;
+    if (withAwareness) this.#awareness = new Awareness(this.doc);
+    this.#line = link.attach(name, {
+      joined: () => this.#joined(),
+      heard: (type, from) => this.#heard(type, from),
+      left: (error, isOver) => this.#left(error, isOver),
+    });
+    this.doc.on('update', (update: Uint8Array, origin: unknown) => {
+      if (origin !== this) this.#line.send(FRAME.sync, (to) => sync.writeUpdate(to, update));
+    });
+    this.#awareness?.on('update', this.#tellAwareness);
+  }
+
+  get status(): ConnectionStatus {
+    return this.#status;
+  }
+
+  /** Why it is not live. */
+  get error(): CausewayError | undefined {
+    return this.#error;
+  }
+
+  /** Who is here; only with `withAwareness`. */
+  get awareness(): Awareness {
+    if (this.#awareness === undefined) throw new Error('this document was opened without awareness');
+    return this.#awareness;
+  }
+
+  /** How far the writes of one Yjs client are here, as in a state vector or a token. */
+  clockOf(client: number): number {
+    return Y.getState(this.doc.store, client);
+  }
+
+  /** Puts in what was kept of it, as if the region had sent it. */
+  restore(update: Uint8Array): void {
+    Y.applyUpdate(this.doc, update, this);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    // While the line is open others still hear that we leave.
+    this.#awareness?.setLocalState(null);
+    this.#awareness?.destroy();
+    this.#line.close();
+    this.doc.destroy();
+  }
+
+  #joined(): void {
+    this.#line.send(FRAME.sync, (to) => sync.writeSyncStep1(to, this.doc));
+    const awareness = this.#awareness;
+    if (awareness === undefined) return;
+    this.#line.send(FRAME.queryAwareness);
+    if (awareness.getLocalState() !== null)
+      this.#line.send(FRAME.awareness, (to) =>
+        encoding.writeVarUint8Array(to, encodeAwarenessUpdate(awareness, [this.doc.clientID])),
+      );
+  }
+
+  #heard(type: number, from: decoding.Decoder): void {
+    if (this.#isClosed) return;
+    if (type === FRAME.sync) this.#sync(from);
+    else if (type === FRAME.awareness && this.#awareness !== undefined)
+      applyAwarenessUpdate(this.#awareness, decoding.readVarUint8Array(from), this);
+    else if (type === FRAME.queryAwareness) this.#answerAwareness();
+  }
+
+  #sync(from: decoding.Decoder): void {
+    const answer = encoding.createEncoder();
+    const what = sync.readSyncMessage(from, answer, this.doc, this);
+    if (encoding.hasContent(answer))
+      this.#line.send(FRAME.sync, (to) => encoding.writeUint8Array(to, encoding.toUint8Array(answer)));
+    if (what === SYNC.step2) this.#become('live');
+  }
+
+  #answerAwareness(): void {
+    const awareness = this.#awareness;
+    if (awareness === undefined || awareness.getLocalState() === null) return;
+    this.#line.send(FRAME.awareness, (to) =>
+      encoding.writeVarUint8Array(to, encodeAwarenessUpdate(awareness, [this.doc.clientID])),
+    );
+  }
+
+  /** Only of ourselves: others say what they are. */
+  readonly #tellAwareness = (
+    { added, updated, removed }: Record<'added' | 'updated' | 'removed', number[]>,
+    origin: unknown,
+  ): void => {
+    const awareness = this.#awareness!;
+    const mine = [...added, ...updated, ...removed].filter((client) => client === this.doc.clientID);
+    if (origin === this || mine.length === 0) return;
+    this.#line.send(FRAME.awareness, (to) =>
+      encoding.writeVarUint8Array(to, encodeAwarenessUpdate(awareness, mine)),
+    );
+  };
+
+  #left(error: CausewayError | undefined, isOver: boolean): void {
+    const awareness = this.#awareness;
+    if (awareness !== undefined) {
+      const others = [...awareness.getStates().keys()].filter((client) => client !== this.doc.clientID);
+      removeAwarenessStates(awareness, others, this);
+    }
+    this.#become(isOver ? 'stopped' : 'reconnecting', error);
+  }
+
+  #become(status: ConnectionStatus, error?: CausewayError): void {
+    if (this.#isClosed) return;
+    this.#status = status;
+    this.#error = error;
+    this.#changed();
+  }
+}
