@@ -78,6 +78,7 @@ function openZone(
   const running = new AbortController();
   const working = replica.run(running.signal);
   const close = async (): Promise<void> => {
+    replica.presence.goodbye();
     await drained(replica);
     running.abort();
     await bus.close();

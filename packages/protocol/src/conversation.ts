@@ -80,9 +80,12 @@ const CellSchema = Type.Object({
   value: Type.Unknown(),
 });
 
-const PresenceState = Type.Union(
-  (['online', 'away', 'dnd', 'offline'] as const).map((state) => Type.Literal(state)),
-);
+const PresenceState = Type.Union([
+  Type.Literal('online'),
+  Type.Literal('away'),
+  Type.Literal('dnd'),
+  Type.Literal('offline'),
+]);
 const PresenceSchema = Type.Object({ member: Id, state: PresenceState });
 const TypingSchema = Type.Object({ channel: Id, member: Id, thread: optional(MessageId) });
 const BadgeSchema = Type.Object({

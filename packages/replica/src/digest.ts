@@ -57,7 +57,8 @@ function integratedState(doc: Y.Doc): Uint8Array {
   }
 }
 
-function first64(name: string, state: Uint8Array): bigint {
+/** 64 bits of SHA-256 over a name and bytes. */
+export function first64(name: string, state: Uint8Array): bigint {
   const hash = sha256
     .create()
     .update(new TextEncoder().encode(`${name}\n`))

@@ -33,6 +33,7 @@ import { Lookup } from './lookup.ts';
 import type { Bus, Committed, OutboxRow, Random, Row, Store, Time } from './ports.ts';
 import type { Notice } from './notice.ts';
 import { Peers, type Pipe } from './peers.ts';
+import { ZonePresence } from './presence/presence.ts';
 import { prune } from './prune.ts';
 import { Projector } from './projector.ts';
 import { Publisher } from './publisher.ts';
@@ -90,6 +91,7 @@ export class Replica {
   readonly history: History;
   readonly publisher: Publisher;
   readonly compactor: Compactor;
+  readonly presence: ZonePresence;
   readonly #options: ReplicaOptions;
   readonly #queue: AppendQueue;
   readonly #channels: Channels;
@@ -197,6 +199,7 @@ export class Replica {
       down: (error) => options.notice({ what: 'bus-down', why: String(error) }),
       up: (incarnation) => options.notice({ what: 'bus-up', incarnation }),
     });
+    this.presence = new ZonePresence(options);
     this.generations = new Generations(this.cells);
     const { documents, cells, generations } = this;
     this.#canvases = new CanvasWrites({ documents, generations, queue: this.#queue }, (error) =>
@@ -228,6 +231,7 @@ export class Replica {
       this.#tidying(signal),
       this.#leaving(signal),
       this.#tail.run(signal),
+      this.presence.run(signal),
       this.#inRole('projector', (leading) => this.#projector.run(leading), signal),
     ]);
   }
