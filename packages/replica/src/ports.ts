@@ -152,9 +152,36 @@ export type Projection = {
   from: number;
   to: number;
   messages: MessageRow[];
-  /** Deleted messages. */
-  gone: MessagePlace[];
+  /** What is not shown: deleted messages, and with `notYet` those of which only edits are here. */
+  gone: (MessagePlace & { notYet?: true })[];
 };
+
+/** Something as it is now, and the commit that changed it last. A cell's commit wrote it; a message's is that of its projection. */
+export type Change = { commit: number } & (
+  | { kind: 'message'; row: MessageRow }
+  | { kind: 'gone'; place: MessagePlace }
+  | { kind: 'cell'; cell: Cell }
+);
+
+/** What changed after one commit, for events. */
+export type Changes = {
+  /** Lowest commit first. */
+  changes: Change[];
+  /** All up to this commit is listed: where to go on. */
+  to: number;
+  /** Deletions up to this commit may have been forgotten: they are not listed. */
+  forgotten: number;
+};
+
+/** How far a peer's stream is applied here: all that it committed before `sentAt` (its clock) is at or below `commit`. */
+export type Heard = { peer: string; sentAt: number; commit: number };
+
+/**
+ * Ties our numbers of commits to times, so that a reader may go on in another region: what commits
+ * after `at` (our clock) is above `low`, and what any region of the zone had committed before `whole`
+ * is at or below the commit that the mark was written behind, and in the view.
+ */
+export type Mark = { at: number; low: number; whole: number };
 
 /** A message kept as received. */
 export type Parked = { id: number; peer: string; name: string; version: number; bytes: Uint8Array };
@@ -276,6 +303,25 @@ export interface Store {
     before: { t: string; id: string } | undefined,
     limit: number,
   ): Promise<Message[]>;
+
+  /**
+   * What changed above `after` in these workspaces, up to the horizon: messages in the view and those
+   * deleted from it, and cells, of members' own ones only `joined` and `direct`. Commits are listed whole,
+   * lowest first, until about `limit` changes are; a thing stands where it last changed.
+   */
+  changes(workspaces: readonly string[], after: number, limit: number): Promise<Changes>;
+  /** Forgets the oldest deletions until `keep` of the zone's are left; how many. */
+  forgetGone(keep: number): Promise<number>;
+  /** Keeps how far a peer's stream is applied as of now; a peer that has no cursor yet is left out. */
+  noteHeard(peer: string, sentAt: number): Promise<void>;
+  /** `low` of a mark that is at this moment, the highest number of a finished commit, and what is heard of each peer. */
+  marking(): Promise<{ low: number; high: number; heard: Heard[] }>;
+  /** Writes a mark, as of now, and forgets those from before `since`. */
+  mark(mark: Mark, since: number): Promise<void>;
+  /** `whole` of the last mark at or below a commit; 0 when there is none. */
+  wholeAt(commit: number): Promise<number>;
+  /** `low` of the last mark at or before a time. */
+  lowAt(at: number): Promise<number | undefined>;
 
   /**
    * Outbox rows that are at least `olderThanMs` old, lowest first. There is no "from": numbers are

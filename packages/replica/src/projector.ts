@@ -149,7 +149,7 @@ export class Projector {
   }
 
   /** Each touched message from all its copies, one document at a time. */
-  async #unite(touched: Touched): Promise<{ messages: Projection['messages']; gone: MessagePlace[] }> {
+  async #unite(touched: Touched): Promise<Pick<Projection, 'messages' | 'gone'>> {
     const copies = new Map<string, Map<string, Copy[]>>();
     const settled: Promise<void>[] = [];
     let chars = 0;
@@ -166,12 +166,14 @@ export class Projector {
     // The copies in memory may be ahead of the log by commits in flight: read first, then share their fate.
     await Promise.all(settled);
     const messages: Projection['messages'] = [];
-    const gone: MessagePlace[] = [];
+    const gone: Projection['gone'] = [];
     for (const [channel, ids] of touched)
       for (const id of ids.keys()) {
-        const message = messageOf(copies.get(channel)?.get(id));
-        if (message === undefined) gone.push({ channel, id });
-        else messages.push({ channel, message });
+        const held = copies.get(channel)?.get(id);
+        const message = messageOf(held);
+        if (message !== undefined) messages.push({ channel, message });
+        else if (held?.some(({ deleted }) => deleted) === true) gone.push({ channel, id });
+        else gone.push({ channel, id, notYet: true });
       }
     return { messages, gone };
   }

@@ -14,6 +14,7 @@ import {
   update,
   write,
 } from './contract-rows.ts';
+import { changesContract } from './contract-changes.ts';
 import { decisionContract } from './contract-decisions.ts';
 import { logContract } from './contract-log.ts';
 import { viewContract } from './contract-views.ts';
@@ -593,6 +594,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
 
     logContract(fresh);
     viewContract(fresh);
+    changesContract(fresh);
     decisionContract(fresh);
 
     describe('roles', () => {

@@ -3,8 +3,11 @@ import {
   Refused,
   type ApplyBatch,
   type Bucket,
+  type Changes,
   type Committed,
   type Cursor,
+  type Heard,
+  type Mark,
   type MessagePlace,
   type OutboxRow,
   type Parked,
@@ -18,6 +21,7 @@ import {
   type ViewState,
 } from '@causeway/replica';
 import { effectsOf, type Authored } from './batch.ts';
+import { MemoryChanges } from './memory-changes.ts';
 import { MemoryChannels } from './memory-channels.ts';
 import { MemoryDecisions } from './memory-decisions.ts';
 import { Leads } from './memory-leads.ts';
@@ -51,6 +55,7 @@ class Disk {
   readonly channels = new MemoryChannels();
   readonly states = new MemoryStates();
   readonly views = new MemoryViews();
+  readonly changes = new MemoryChanges();
   readonly parked = new MemoryParked();
   readonly decisions = new MemoryDecisions();
   readonly cursors = new Map<string, Cursor>();
@@ -225,7 +230,22 @@ export class MemoryStore implements Store {
     return this.#operation('project', () => {
       for (const { channel, message } of projection.messages)
         refuseNul([channel, message.id, message.t, message.thread]);
-      return this.#disk.views.project(projection);
+      const { views, changes } = this.#disk;
+      // Its own number, as every transaction that writes has one.
+      const commit = this.#disk.commit + 1;
+      let hasChanged = false;
+      const isWritten = views.project(projection, {
+        message: (row) => {
+          hasChanged = true;
+          changes.message(row, commit);
+        },
+        gone: (place, wasShown) => {
+          hasChanged = true;
+          changes.gone(place, commit, wasShown);
+        },
+      });
+      if (hasChanged) this.#disk.commit = commit;
+      return isWritten;
     });
   }
 
@@ -239,6 +259,45 @@ export class MemoryStore implements Store {
     limit: number,
   ): Promise<Message[]> {
     return this.#operation('viewMessages', () => this.#disk.views.messages(channel, before, limit));
+  }
+
+  changes(workspaces: readonly string[], after: number, limit: number): Promise<Changes> {
+    return this.#operation('changes', () =>
+      this.#disk.changes.changes(workspaces, after, limit, this.#disk.commit),
+    );
+  }
+
+  forgetGone(keep: number): Promise<number> {
+    return this.#operation('forgetGone', () => this.#disk.changes.forgetGone(keep));
+  }
+
+  noteHeard(peer: string, sentAt: number): Promise<void> {
+    return this.#operation('noteHeard', () => {
+      const { cursors, changes, commit } = this.#disk;
+      if (cursors.has(peer)) changes.heard.set(peer, { sentAt, commit });
+    });
+  }
+
+  marking(): Promise<{ low: number; high: number; heard: Heard[] }> {
+    return this.#operation('marking', () => {
+      const { changes, commit } = this.#disk;
+      const heard = [...changes.heard].map(([peer, of]) => ({ peer, ...of }));
+      return { low: commit, high: commit, heard: heard.sort((a, b) => compareText(a.peer, b.peer)) };
+    });
+  }
+
+  mark(mark: Mark, since: number): Promise<void> {
+    return this.#operation('mark', () =>
+      this.#disk.changes.mark({ ...mark, high: this.#disk.commit }, since),
+    );
+  }
+
+  wholeAt(commit: number): Promise<number> {
+    return this.#operation('wholeAt', () => this.#disk.changes.wholeAt(commit));
+  }
+
+  lowAt(at: number): Promise<number | undefined> {
+    return this.#operation('lowAt', () => this.#disk.changes.lowAt(at));
   }
 
   unpublished({ olderThanMs, limit }: { olderThanMs: number; limit: number }): Promise<OutboxRow[]> {
@@ -343,7 +402,10 @@ export class MemoryStore implements Store {
       disk.outbox.add({ seq: id, entry, at: this.#now() });
       outbox.push({ seq: id, entry: row.entry });
     }
-    const changed = new Set(cells.filter((cell) => log.merge(cell, commit)).map(({ scope }) => scope));
+    const won = cells.filter((cell) => log.merge(cell, commit));
+    for (const { scope, key, v, text } of won)
+      this.#disk.changes.cell({ scope, key, v, value: JSON.parse(text) as unknown }, commit);
+    const changed = new Set(won.map(({ scope }) => scope));
     for (const state of states)
       if (state.rows > 0 || changed.has(state.name)) disk.states.written(state, commit, this.#now());
     const authored = segments.flatMap((change) => {

@@ -1,6 +1,12 @@
 import { compareText, type Message } from '@causeway/protocol';
-import type { Projection, ViewState } from '@causeway/replica';
+import type { MessagePlace, MessageRow, Projection, ViewState } from '@causeway/replica';
 import { entryOf } from './batch.ts';
+
+/** Hears what a projection changed. */
+export type ViewEvents = {
+  message(row: MessageRow): void;
+  gone(place: MessagePlace, wasShown: boolean): void;
+};
 
 type Viewed = { t: string; id: string; text: string; build: number };
 
@@ -24,22 +30,26 @@ export class MemoryViews {
     this.#state = { position: 0, rebuildTo: horizon, build: (this.#state?.build ?? 0) + 1 };
   }
 
-  project({ from, to, messages, gone }: Projection): boolean {
+  project({ from, to, messages, gone }: Projection, events: ViewEvents): boolean {
     const state = this.#state;
     if (state === undefined || state.position !== from) return false;
     const { build, rebuildTo } = state;
-    for (const { channel, message } of messages) {
+    // The last of those that are named twice, as one statement of Postgres would have it.
+    const rows = new Map(messages.map((row) => [`${row.channel}\n${row.message.id}`, row]));
+    for (const row of rows.values()) {
+      const { channel, message } = row;
       const { id, t } = message;
-      entryOf(this.#channels, channel, () => new Map()).set(id, {
-        t,
-        id,
-        text: JSON.stringify({ ...message, reactions: undefined }),
-        build,
-      });
+      const text = JSON.stringify({ ...message, reactions: undefined });
+      const held = entryOf(this.#channels, channel, () => new Map<string, Viewed>());
+      if (held.get(id)?.text !== text) events.message(row);
+      held.set(id, { t, id, text, build });
     }
-    for (const { channel, id } of gone) this.#channels.get(channel)?.delete(id);
+    for (const { channel, id, notYet } of gone) {
+      const wasShown = this.#channels.get(channel)?.delete(id) === true;
+      if (wasShown || notYet !== true) events.gone({ channel, id }, wasShown);
+    }
     state.position = to;
-    if (from < rebuildTo && to >= rebuildTo) this.#sweep(build);
+    if (from < rebuildTo && to >= rebuildTo) this.#sweep(build, events);
     return true;
   }
 
@@ -52,9 +62,13 @@ export class MemoryViews {
   }
 
   /** What a finished rebuild has not met is no message any more. */
-  #sweep(build: number): void {
-    for (const messages of this.#channels.values())
-      for (const message of messages.values()) if (message.build !== build) messages.delete(message.id);
+  #sweep(build: number, events: ViewEvents): void {
+    for (const [channel, messages] of this.#channels)
+      for (const { id, build: of } of messages.values()) {
+        if (of === build) continue;
+        messages.delete(id);
+        events.gone({ channel, id }, true);
+      }
   }
 }
 

@@ -3,8 +3,11 @@ import {
   Unavailable,
   type ApplyBatch,
   type Bucket,
+  type Changes,
   type Committed,
   type Cursor,
+  type Heard,
+  type Mark,
   type MessagePlace,
   type OutboxRow,
   type Parked,
@@ -17,6 +20,7 @@ import {
   type Untidy,
   type ViewState,
 } from '@causeway/replica';
+import * as changes from './changes.ts';
 import * as channels from './channels.ts';
 import { commit, ownRows, peerRows } from './commit.ts';
 import * as compaction from './compaction.ts';
@@ -169,6 +173,34 @@ export class PostgresStore implements Store {
     limit: number,
   ): Promise<Message[]> {
     return this.#query(views.viewMessages, channel, before, limit);
+  }
+
+  changes(workspaces: readonly string[], after: number, limit: number): Promise<Changes> {
+    return this.#query(changes.changes, workspaces, after, limit);
+  }
+
+  forgetGone(keep: number): Promise<number> {
+    return this.#query(changes.forgetGone, keep);
+  }
+
+  noteHeard(peer: string, sentAt: number): Promise<void> {
+    return this.#query(changes.noteHeard, peer, sentAt);
+  }
+
+  marking(): Promise<{ low: number; high: number; heard: Heard[] }> {
+    return this.#query(changes.marking);
+  }
+
+  mark(mark: Mark, since: number): Promise<void> {
+    return this.#query(changes.mark, mark, since);
+  }
+
+  wholeAt(commit: number): Promise<number> {
+    return this.#query(changes.wholeAt, commit);
+  }
+
+  lowAt(at: number): Promise<number | undefined> {
+    return this.#query(changes.lowAt, at);
   }
 
   unpublished(options: { olderThanMs: number; limit: number }): Promise<OutboxRow[]> {

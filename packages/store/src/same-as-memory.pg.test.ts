@@ -183,9 +183,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
             maxLength: 3,
           },
         ),
-        gone: fc.array(fc.record({ channel: fc.constantFrom(...CHANNELS), id: fc.constantFrom(...IDS) }), {
-          maxLength: 2,
-        }),
+        gone: fc.array(
+          fc
+            .record({
+              channel: fc.constantFrom(...CHANNELS),
+              id: fc.constantFrom(...IDS),
+              notYet: fc.boolean(),
+            })
+            .map(({ notYet, ...place }) => (notYet ? { ...place, notYet } : place)),
+          { maxLength: 2 },
+        ),
       })
       .map(({ isBehind, messages, gone }): Step => async (store) => {
         const { position } = await store.viewState();
@@ -201,6 +208,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       }),
   },
   fc.constant<Step>((store) => store.rebuildViews()),
+  fc.nat({ max: 2 }).map((keep): Step => async (store) => {
+    await passed(store, (await store.marking()).high);
+    return store.forgetGone(keep);
+  }),
   fc.nat({ max: 3 }).map(
     (count): Step =>
       async (store) =>
@@ -216,8 +227,10 @@ async function contents(store: Store): Promise<unknown> {
     store.viewMessages(channel, undefined, 10),
     store.viewMessages(channel, { t: '2', id: 'm2' }, 2),
   ]);
+  await passed(store, (await store.marking()).high);
   return {
     tail: { rows, cells },
+    changes: (await store.changes(['acme'], 0, 1_000)).changes,
     rows: await store.loadRows(rows),
     states: (await store.stale(100))
       .map((state) => ({ ...state, quietMs: 0 }))

@@ -59,6 +59,12 @@ const REMOVE = `
     ) as held
   ))`;
 
+/** Of deleted messages, those that were shown are kept by a trigger; the others so, once. */
+const KEEP_GONE = `
+  insert into causeway.gone (zone, channel, id)
+  select distinct $1, channel, id from unnest($2::text[], $3::text[]) as gone(channel, id)
+  on conflict do nothing`;
+
 /** What a finished rebuild has not met is no message any more. */
 const SWEEP = 'delete from causeway.messages where zone = $1 and build <> $2::int';
 /** It reads the whole view. */
@@ -89,6 +95,13 @@ export function project(
         zone,
         textArray(gone.map(({ channel }) => channel)),
         textArray(gone.map(({ id }) => id)),
+      ]);
+    const deleted = gone.filter(({ notYet }) => notYet !== true);
+    if (deleted.length > 0)
+      await connection.query(KEEP_GONE, [
+        zone,
+        textArray(deleted.map(({ channel }) => channel)),
+        textArray(deleted.map(({ id }) => id)),
       ]);
     if (moved['rebuilt'] === true) {
       await connection.query('set local statement_timeout = 0');
