@@ -10,6 +10,7 @@ import { Access } from './access.ts';
 import { Catalog } from './catalog.ts';
 import type { Config } from './config/read.ts';
 import type { Manifest } from './config/manifest.ts';
+import { AwarenessRooms } from './gateway/awareness.ts';
 import { RateLimits } from './gateway/limits.ts';
 import type { HttpParts } from './gateway/http.ts';
 import { Metrics } from './metrics.ts';
@@ -17,6 +18,7 @@ import { Tokens } from './tokens.ts';
 
 /** A region for tests of its doors: everything but Postgres, NATS and a port. */
 export type RegionInMemory = HttpParts & {
+  rooms: AwarenessRooms;
   replica: Replica;
   store: MemoryStore;
   /** While true, the database cannot be reached. */
@@ -107,6 +109,7 @@ export async function regionInMemory(): Promise<RegionInMemory> {
     access: new Access(new Catalog(config), new Map([['global', replica]])),
     metrics: new Metrics(config.region, () => []),
     limits: new RateLimits(),
+    rooms: new AwarenessRooms((document, listener) => replica.presence.share(document, listener)),
     readiness: async () => ({ ready: true, region: config.region, zones: [] }),
     token: (claims = {}, signer = 'us-east') => {
       const { privateKey } = KEYS.find(({ region }) => region === signer)!.keys;

@@ -1,3 +1,4 @@
+import { workspaceOf } from '@causeway/protocol';
 import { Replica, type Notice } from '@causeway/replica';
 import { openNatsBus } from '@causeway/replication';
 import { openPostgres, type Database } from '@causeway/store';
@@ -6,6 +7,7 @@ import type { Logger } from 'pino';
 import { Access } from './access.ts';
 import { Catalog } from './catalog.ts';
 import type { Config } from './config/read.ts';
+import { AwarenessRooms } from './gateway/awareness.ts';
 import { closeHttp, openHttp } from './gateway/http.ts';
 import type { Readiness } from './gateway/operations.ts';
 import { RateLimits } from './gateway/limits.ts';
@@ -49,9 +51,15 @@ export async function runRegion(config: Config, log: Logger, signal: AbortSignal
 
   const stopping = new AbortController();
   const readiness = (): Promise<Readiness> => readinessOf(config.region, database, zones);
-  const access = new Access(new Catalog(config), new Map(zones.map(({ zone, replica }) => [zone, replica])));
+  const catalog = new Catalog(config);
+  const replicas = new Map(zones.map(({ zone, replica }) => [zone, replica]));
+  const access = new Access(catalog, replicas);
   const limits = new RateLimits();
-  const parts = { config, log, tokens, access, metrics, limits, readiness, stopping: stopping.signal };
+  const rooms = new AwarenessRooms((document, listener) => {
+    const zone = catalog.workspace(workspaceOf(document))?.zone;
+    return zone === undefined ? undefined : replicas.get(zone)?.presence.share(document, listener);
+  });
+  const parts = { config, log, tokens, access, metrics, limits, rooms, readiness, stopping: stopping.signal };
   const http = await openHttp(parts);
   opened.defer(() => closeHttp(http, ANSWER_MS));
   const door = new SyncDoor(http.server, parts);

@@ -1,5 +1,5 @@
 import type { Outgoing, Source } from './outgoing.ts';
-import type { AwarenessPeer, AwarenessRoom, AwarenessRooms } from './sync/awareness.ts';
+import type { AwarenessPeer, AwarenessRoom, AwarenessRooms } from './awareness.ts';
 
 export type AwarenessParts = {
   rooms: AwarenessRooms;

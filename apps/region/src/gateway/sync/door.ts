@@ -16,7 +16,7 @@ import type { Access } from '../../access.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Identity, Tokens } from '../../tokens.ts';
 import { asCausewayError } from '../problems.ts';
-import { AwarenessRooms } from './awareness.ts';
+import type { AwarenessRooms } from '../awareness.ts';
 import { closeWith } from './closing.ts';
 import { SyncSession } from './session.ts';
 
@@ -33,7 +33,7 @@ const STOPPING_MS = 1_000;
 /** See `SyncSession.beat`. */
 const BEAT_MS = 10_000;
 
-type Parts = { tokens: Tokens; access: Access; metrics: Metrics };
+type Parts = { tokens: Tokens; access: Access; metrics: Metrics; rooms: AwarenessRooms };
 type Opening = { replica: Replica; document: string; name: Name; identity: Identity };
 
 /** Whether a request is for this door; every other one is answered as plain HTTP, whatever it wants to become. */
@@ -49,7 +49,6 @@ export class SyncDoor {
   readonly #sockets: WebSocketServer;
   readonly #sessions = new Set<SyncSession>();
   readonly #perMember = new Map<string, number>();
-  readonly #rooms = new AwarenessRooms();
   readonly #beat: NodeJS.Timeout;
   #isClosing = false;
 
@@ -158,7 +157,7 @@ export class SyncDoor {
       member: identity.member,
       expires: identity.expires,
       withCells,
-      rooms: this.#rooms,
+      rooms: this.#parts.rooms,
       failed: (code) => this.#parts.metrics.socketFailed(code),
       closed: () => {
         unwatch();

@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import * as Y from 'yjs';
 import { regionInMemory, type RegionInMemory } from '../../region-in-memory.ts';
-import { AwarenessRooms } from './awareness.ts';
+import { AwarenessRooms } from '../awareness.ts';
 import { step1Frame, updateFrame } from './frames.ts';
 import { SyncSession } from './session.ts';
 

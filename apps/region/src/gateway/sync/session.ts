@@ -14,7 +14,7 @@ import { AwarenessSubscription } from '../awareness-subscription.ts';
 import { DocumentSubscription, isEmptyUpdate } from '../document-subscription.ts';
 import { Outgoing } from '../outgoing.ts';
 import { asCausewayError } from '../problems.ts';
-import { NOBODY, type AwarenessRooms } from './awareness.ts';
+import { NOBODY, type AwarenessRooms } from '../awareness.ts';
 import { closeWith } from './closing.ts';
 import {
   awarenessFrame,
