@@ -10,7 +10,8 @@ import {
 } from '@causeway/replica';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as Y from 'yjs';
-import { durable } from './replay.ts';
+import { countedFrom, countedIn, type Counted } from './counted.ts';
+import { durable, reencoded } from './replay.ts';
 import { CHANNEL, WORKSPACE, World, idOf, outcomeOf, type Region } from './world.ts';
 
 const SCOPE = channelScope(WORKSPACE, CHANNEL);
@@ -36,6 +37,19 @@ async function view({ store }: Region): Promise<Record<string, Message>> {
 async function truth(region: Region): Promise<Record<string, unknown>> {
   const { views } = await durable(region, []);
   return Object.fromEntries(Object.entries(views).filter(([, message]) => message !== undefined));
+}
+
+/** Threads, mentions and places of copies: as the view has them, and as the log says. */
+async function counted(region: Region): Promise<Counted> {
+  return countedIn(region.store, SCOPE, Object.values(await view(region)));
+}
+async function countedTruth({ store }: Region, messages: Record<string, unknown>): Promise<Counted> {
+  const segments = new Map<number, Y.Doc>();
+  for (const { segment } of await store.segments(SCOPE)) {
+    const updates = await store.loadDocument(segmentName(WORKSPACE, CHANNEL, segment));
+    segments.set(segment, reencoded(updates).doc);
+  }
+  return countedFrom(segments, Object.values(messages) as Message[]);
 }
 
 /** Until the view has passed all that is committed now. */
@@ -69,6 +83,14 @@ function fullSegment(number: number): Row {
   return { entry: { kind: 'update', name, bytes }, index: indexUpdate(name, bytes)! };
 }
 
+/** Every third one a reply, some of those shown in the channel too. */
+function randomPost(posts: readonly ReturnType<World['post']>[], step: number): ReturnType<World['post']> {
+  const { random } = world;
+  const post = world.post(`n${step} @ben${step % 4} ${random.chance(60) ? LONG : ''}`);
+  if (posts.length === 0 || random.chance(67)) return post;
+  return { ...post, thread: idOf(random.pick(posts)), ...(random.chance(30) ? { also: true } : {}) };
+}
+
 /** Posts, repeats through several regions, edits, deletes, cuts and crashes. */
 async function randomWorld(seed: number): Promise<void> {
   open({ regions: ['us', 'eu'], processes: 2, seed });
@@ -79,7 +101,7 @@ async function randomWorld(seed: number): Promise<void> {
     const region = random.pick(world.regions);
     const { replica } = random.pick(region.processes);
     const roll = random.below(100);
-    if (roll < 40 || posts.length === 0) posts.push(world.post(`n${step} ${random.chance(60) ? LONG : ''}`));
+    if (roll < 40 || posts.length === 0) posts.push(randomPost(posts, step));
     const post = roll < 30 ? posts.at(-1)! : random.pick(posts);
     if (roll < 50) {
       writes.push(outcomeOf(replica.execute(post)));
@@ -87,7 +109,17 @@ async function randomWorld(seed: number): Promise<void> {
       if (random.chance(30))
         writes.push(outcomeOf(random.pick(world.regions).processes[0]!.replica.execute(post)));
     } else if (roll < 70)
-      writes.push(outcomeOf(replica.execute(world.edit(idOf(post), `e${step}`, world.v(random.below(50))))));
+      writes.push(
+        outcomeOf(
+          replica.execute(
+            world.edit(
+              idOf(post),
+              `e${step} ${random.chance(30) ? '@channel' : ''}`,
+              world.v(random.below(50)),
+            ),
+          ),
+        ),
+      );
     else if (roll < 80) writes.push(outcomeOf(replica.execute(world.remove(idOf(post)))));
     else if (roll < 84) world.cut('us');
     else if (roll < 90) world.heal();
@@ -123,8 +155,13 @@ describe('the view of messages', () => {
         await passed(region);
         const expected = await truth(region);
         expect(await view(region)).toEqual(expected);
+        const counts = await countedTruth(region, expected);
+        expect(await counted(region)).toEqual(counts);
         await rebuild(region);
         expect(await view(region)).toEqual(expected);
+        expect(await counted(region)).toEqual(counts);
+        expect(counts.threads).not.toEqual([]);
+        expect(counts.countables.some(({ mentions }) => mentions.members.length > 0)).toBe(true);
       }
       const [us] = world.regions;
       expect(Object.keys(await view(us!)).length).toBeGreaterThan(5);
@@ -141,11 +178,14 @@ describe('the view of messages', () => {
     const [message] = Object.values(await view(region));
     const wrong = { ...message!, body: 'wrong' };
     const none = { ...message!, id: 'AAAAAAAAAAAAAAAAAAAAAA' };
-    const messages = [wrong, none].map((message) => ({ channel: SCOPE, message }));
+    const mentions = { members: ['ben'], channel: false, here: false };
+    const copies = [{ segment: 1, client: 1, clock: 1 }];
+    const messages = [wrong, none].map((message) => ({ channel: SCOPE, message, mentions, copies }));
     await region.store.project({ from: position, to: position + 1, messages, gone: [] });
     expect(Object.keys(await view(region))).toHaveLength(2);
     await rebuild(region);
     expect(await view(region)).toEqual(await truth(region));
+    expect(await counted(region)).toEqual(await countedTruth(region, await truth(region)));
   });
 
   it('R9 a rebuild from compacted documents is the same, while writing goes on', async () => {

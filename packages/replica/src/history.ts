@@ -8,12 +8,9 @@ import {
   type Page,
   type Token,
 } from '@causeway/protocol';
-import type { Row, Store, Time } from './ports.ts';
+import type { Before, Row, Store, Time } from './ports.ts';
 import type { Tokens } from './tokens.ts';
 import type { ViewPosition } from './view-position.ts';
-
-/** A place in a channel: messages older than it are wanted. */
-export type Before = { t: string; id: string };
 
 type Parts = {
   store: Pick<Store, 'viewMessages' | 'loadCells' | 'lastCommit'>;

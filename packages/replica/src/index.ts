@@ -7,7 +7,7 @@ export { Difference } from './difference.ts';
 export { generationOf } from './generations.ts';
 export { integrate } from './integrate.ts';
 export { mergeCell, wins, type CellListener } from './cells.ts';
-export { reactionsIn, type Before } from './history.ts';
+export { reactionsIn } from './history.ts';
 export type { DocumentListener, LiveDocument } from './live-document.ts';
 export { ZonePresence } from './presence/presence.ts';
 export type { PresenceSession } from './presence/sessions.ts';

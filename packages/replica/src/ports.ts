@@ -1,4 +1,4 @@
-import type { Cell, Decision, Entry, Message, NameDigest } from '@causeway/protocol';
+import type { Cell, Decision, Entry, Mentions, Message, NameDigest } from '@causeway/protocol';
 
 /** How many buckets the names of a zone are spread over, see bucketOf. */
 export const BUCKETS = 1_024;
@@ -135,8 +135,33 @@ export type Bucket = {
   stale: number;
 };
 
+/** Where one copy of a message is: the state vector of that segment reaches it at `clock`. */
+export type CopyPlace = { segment: number; client: number; clock: number };
+
 /** A message as the view of messages keeps it: reactions are cells and come from there. */
-export type MessageRow = { channel: string; message: Message };
+export type MessageRow = {
+  channel: string;
+  message: Message;
+  mentions: Mentions;
+  /** Of all its posts, ordered by segment, client and clock; one at least. */
+  copies: readonly CopyPlace[];
+};
+
+/** What counts of a message that may be unread: of all that are shown in a channel, so no mere replies. */
+export type Countable = Pick<MessageRow, 'mentions' | 'copies'> & Pick<Message, 'id' | 't' | 'author'>;
+
+/** A thread, as its newest 10,000 replies make it. */
+export type ThreadRow = {
+  root: string;
+  replies: number;
+  /** Order time of the last reply. */
+  last: string;
+  /** Who replied, whoever did so last first. */
+  participants: string[];
+};
+
+/** A place in a list of messages, newest first: those after it are older, or as old with a smaller id. */
+export type Before = { t: string; id: string };
 
 /** How far a projector has come. */
 export type ViewState = {
@@ -158,7 +183,7 @@ export type Projection = {
 
 /** Something as it is now, and the commit that changed it last. A cell's commit wrote it; a message's is that of its projection. */
 export type Change = { commit: number } & (
-  | { kind: 'message'; row: MessageRow }
+  | { kind: 'message'; row: Pick<MessageRow, 'channel' | 'message'> }
   | { kind: 'gone'; place: MessagePlace }
   | { kind: 'cell'; cell: Cell }
 );
@@ -297,12 +322,40 @@ export interface Store {
   project(projection: Projection): Promise<boolean>;
   /** Makes the projector read everything again from the beginning; readers see the old rows until they are replaced. */
   rebuildViews(): Promise<void>;
-  /** Messages of a channel from the view, newest first, older than `before`. */
+  /** Begins a rebuild when the view holds rows of the version before, which kept less of a message; cheap when it holds none. */
+  mendViews(): Promise<void>;
+  /** Messages of a channel from the view, newest first, older than `before`; with `thread` the replies in it only. */
   viewMessages(
     channel: string,
-    before: { t: string; id: string } | undefined,
+    before: Before | undefined,
     limit: number,
+    thread?: string,
   ): Promise<Message[]>;
+  /** One message from the view. */
+  viewMessage(place: MessagePlace): Promise<Message | undefined>;
+  /**
+   * What may be unread in these channels: messages whose copies all lie in segment `from` or above,
+   * at most `limit` of each channel, those of the highest segments first, then the newest.
+   */
+  countables(
+    channels: readonly { channel: string; from: number }[],
+    limit: number,
+  ): Promise<(Countable & { channel: string })[]>;
+  /** Those of these threads that have replies, in no order; at most `participants` of each are named. */
+  viewThreads(channel: string, roots: readonly string[], participants: number): Promise<ThreadRow[]>;
+  /** The members who have a cell of this key, with its value, ordered by scope; keys `follow|…` only. */
+  followCells(workspace: string, key: string): Promise<Cell[]>;
+  /**
+   * Messages of others that mention a member, newest first: by name in the channels `named`, by
+   * `@channel` or `@here` in the channels `joined`.
+   */
+  viewMentions(
+    workspace: string,
+    member: string,
+    channels: { named: readonly string[]; joined: readonly string[] },
+    before: Before | undefined,
+    limit: number,
+  ): Promise<(MessagePlace & { message: Message })[]>;
 
   /**
    * What changed above `after` in these workspaces, up to the horizon: messages in the view and those

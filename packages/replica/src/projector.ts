@@ -1,4 +1,4 @@
-import { channelScope, parseName, segmentName, type Message } from '@causeway/protocol';
+import { channelScope, parseName, segmentName } from '@causeway/protocol';
 import type { Documents } from './documents.ts';
 import { Nudges } from './nudges.ts';
 import {
@@ -13,8 +13,7 @@ import {
   type ViewState,
 } from './ports.ts';
 import { indexUpdate } from './segment-index.ts';
-import type { Copy } from './segment.ts';
-import { unionOf } from './union.ts';
+import { placedCopy, rowOf, type PlacedCopy } from './message-row.ts';
 
 const EVERY_MS = 1_000;
 const RETRY_MS = 100;
@@ -26,7 +25,7 @@ const PAGE = { listed: 500, loaded: 32, places: 1_000 } as const;
 const WEIGHT = { messages: 5_000, chars: 8 * 1024 * 1024 } as const;
 
 export type ProjectorParts = {
-  store: Pick<Store, 'viewState' | 'tail' | 'loadRows' | 'copies' | 'project'>;
+  store: Pick<Store, 'viewState' | 'mendViews' | 'tail' | 'loadRows' | 'copies' | 'project'>;
   documents: Documents;
   time: Time;
   /** See AppendQueue.settled. */
@@ -126,6 +125,7 @@ export class Projector {
   }
 
   async #find(): Promise<Place> {
+    await this.#parts.store.mendViews();
     const state = await this.#parts.store.viewState();
     this.#events.passed(state.position);
     return { ...state, read: state.position };
@@ -150,12 +150,12 @@ export class Projector {
 
   /** Each touched message from all its copies, one document at a time. */
   async #unite(touched: Touched): Promise<Pick<Projection, 'messages' | 'gone'>> {
-    const copies = new Map<string, Map<string, Copy[]>>();
+    const copies = new Map<string, Map<string, PlacedCopy[]>>();
     const settled: Promise<void>[] = [];
     let chars = 0;
     for (const [name, ids] of await this.#documentsOf(touched)) {
       const { channel, found } = await this.#copiesIn(name, ids, settled);
-      const ofChannel = copies.get(channel) ?? new Map<string, Copy[]>();
+      const ofChannel = copies.get(channel) ?? new Map<string, PlacedCopy[]>();
       copies.set(channel, ofChannel);
       for (const copy of found) {
         chars += charsOf(copy);
@@ -169,10 +169,10 @@ export class Projector {
     const gone: Projection['gone'] = [];
     for (const [channel, ids] of touched)
       for (const id of ids.keys()) {
-        const held = copies.get(channel)?.get(id);
-        const message = messageOf(held);
-        if (message !== undefined) messages.push({ channel, message });
-        else if (held?.some(({ deleted }) => deleted) === true) gone.push({ channel, id });
+        const held = copies.get(channel)?.get(id) ?? [];
+        const row = rowOf(channel, held);
+        if (row !== undefined) messages.push(row);
+        else if (held.some(({ deleted }) => deleted)) gone.push({ channel, id });
         else gone.push({ channel, id, notYet: true });
       }
     return { messages, gone };
@@ -204,8 +204,8 @@ export class Projector {
     name: string,
     ids: ReadonlySet<string>,
     settled: Promise<void>[],
-  ): Promise<{ channel: string; found: Copy[] }> {
-    const parsed = parseName(name) as { workspace: string; channel: string };
+  ): Promise<{ channel: string; found: PlacedCopy[] }> {
+    const parsed = parseName(name) as { workspace: string; channel: string; segment: number };
     const channel = channelScope(parsed.workspace, parsed.channel);
     try {
       let live = await this.#parts.documents.open(name);
@@ -213,7 +213,7 @@ export class Projector {
       while (live.dropped) live = await this.#parts.documents.open(name);
       const { segment } = live;
       settled.push(this.#parts.settled(name));
-      return { channel, found: [...ids].map((id) => segment!.copy(id)) };
+      return { channel, found: [...ids].map((id) => placedCopy(segment!, parsed.segment, id)) };
     } catch (error) {
       if (error instanceof Unavailable || error instanceof Doubtful || error instanceof Refused) throw error;
       // Yjs cannot read it: nobody can show its messages, and the others go on.
@@ -248,9 +248,5 @@ function indexOrNothing(name: string, bytes: Uint8Array): ReturnType<typeof inde
   }
 }
 
-/** The time of a message stays raw here: only a reader knows what is the future (R14). */
-const messageOf = (copies: readonly Copy[] | undefined): Message | undefined =>
-  copies === undefined ? undefined : unionOf(copies, Number.POSITIVE_INFINITY);
-
-const charsOf = ({ posts, edits }: Copy): number =>
+const charsOf = ({ posts, edits }: PlacedCopy): number =>
   [...posts, ...edits].reduce((sum, { value }) => sum + value.b.length, 0);

@@ -130,6 +130,11 @@ export class Segment {
     for (const t of times) this.#remove('posts', keyOf(id, t));
   }
 
+  /** Where the posts of a message are that stand here. */
+  postPositions(id: string): Position[] {
+    return [...(this.#index.get(id)?.posts ?? [])].map((t) => this.#position(this.#m, keyOf(id, t)));
+  }
+
   /** Where a message's first copy (or its deletion) is; for the token of a repeated command. */
   positionOf(id: string): Position | undefined {
     if (this.isDeleted(id)) return this.#position(this.#x, id);

@@ -1,14 +1,12 @@
-import { memberScope, messageScope, type Message } from '@causeway/protocol';
-import type { Change, Store } from '@causeway/replica';
+import { memberScope, messageScope } from '@causeway/protocol';
+import type { Change, MessageRow, Store } from '@causeway/replica';
 import { describe, expect, it } from 'vitest';
 import { passed } from './contract-log.ts';
-import { batch, cells, CHANNEL } from './contract-rows.ts';
+import { batch, cells, CHANNEL, messageRow } from './contract-rows.ts';
 
 const OTHER = 'other/channel/general';
-const message = (id: string, body = id, channel = CHANNEL): { channel: string; message: Message } => ({
-  channel,
-  message: { id, author: 'ada', body, t: '1', at: 1, region: 'us-east' },
-});
+const message = (id: string, body = id, channel = CHANNEL): MessageRow =>
+  messageRow(id, '1', { body, channel });
 const REACTIONS = messageScope('acme', 'general', 'a');
 
 /** What changed, in a few letters: `+a` a message with its text, `-a` a deleted one, `key=value` a cell. */
@@ -20,7 +18,7 @@ const told = (change: Change): string => {
 /** Projects from wherever the view is. */
 async function project(
   store: Store,
-  messages: { channel: string; message: Message }[],
+  messages: MessageRow[],
   gone: { channel: string; id: string; notYet?: true }[] = [],
 ): Promise<void> {
   const { position } = await store.viewState();

@@ -1,5 +1,5 @@
-import type { Entry } from '@causeway/protocol';
-import type { ApplyBatch, MessagePlace, Row, SegmentIndex } from '@causeway/replica';
+import { mentionsIn, type Entry, type Message } from '@causeway/protocol';
+import type { ApplyBatch, MessagePlace, MessageRow, Row, SegmentIndex } from '@causeway/replica';
 
 /* What the contract suites write into stores. */
 
@@ -47,3 +47,18 @@ export const into = { incarnation: 'none', sequence: 1 };
 export const everything = { olderThanMs: 0, limit: 10_000 };
 export const entriesOf = (rows: readonly { entry: Entry }[]): Entry[] => rows.map(({ entry }) => entry);
 export const idsOf = (rows: readonly { id: string }[]): string[] => rows.map(({ id }) => id).sort();
+
+/** A message of the view; `in` names the segments of its copies, all by one author at one clock. */
+export function messageRow(
+  id: string,
+  t: string,
+  {
+    in: segments = [1],
+    channel = CHANNEL,
+    ...fields
+  }: Partial<Message> & { in?: number[]; channel?: string } = {},
+): MessageRow {
+  const message = { id, author: 'ada', body: id, t, at: 1, region: 'us-east', ...fields };
+  const copies = segments.map((segment) => ({ segment, client: 2 ** 53 - 1, clock: 7 }));
+  return { channel, message, mentions: mentionsIn(message.body), copies };
+}

@@ -2,17 +2,10 @@ import type { Message } from '@causeway/protocol';
 import type { Store } from '@causeway/replica';
 import { describe, expect, it } from 'vitest';
 import { passed } from './contract-log.ts';
-import { CHANNEL, update } from './contract-rows.ts';
+import { CHANNEL, messageRow, update } from './contract-rows.ts';
 
-const message = (id: string, t: string, body = id): Message => ({
-  id,
-  author: 'ada',
-  body,
-  t,
-  at: 1,
-  region: 'us-east',
-});
-const row = (id: string, t: string, body?: string) => ({ channel: CHANNEL, message: message(id, t, body) });
+const message = (id: string, t: string, body = id): Message => messageRow(id, t, { body }).message;
+const row = (id: string, t: string, body?: string) => messageRow(id, t, body === undefined ? {} : { body });
 const idsOn = async (store: Store, before?: { t: string; id: string }, limit = 10): Promise<string[]> =>
   (await store.viewMessages(CHANNEL, before, limit)).map(({ id }) => id);
 
@@ -31,7 +24,7 @@ export function viewContract(fresh: () => Store): void {
         row('\u{1F600}', '3'),
         row('\uFF5E', '3'),
       ];
-      const elsewhere = { channel: 'acme/channel/other', message: message('z', '9') };
+      const elsewhere = { ...row('z', '9'), channel: 'acme/channel/other' };
       expect(await store.project({ from: 0, to: 5, messages: [...rows, elsewhere], gone: [] })).toBe(true);
       expect(await idsOn(store)).toEqual(['\u{1F600}', '\uFF5E', 'b', 'a', 'd', 'c']);
       expect(await idsOn(store, undefined, 3)).toEqual(['\u{1F600}', '\uFF5E', 'b']);
@@ -53,7 +46,7 @@ export function viewContract(fresh: () => Store): void {
       await store.project({
         from: 0,
         to: 1,
-        messages: [{ channel: CHANNEL, message: { ...whole, reactions } }],
+        messages: [{ ...row('a', '1'), message: { ...whole, reactions } }],
         gone: [],
       });
       expect(await store.viewMessages(CHANNEL, undefined, 10)).toEqual([whole]);

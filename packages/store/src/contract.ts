@@ -17,6 +17,7 @@ import {
 import { changesContract } from './contract-changes.ts';
 import { decisionContract } from './contract-decisions.ts';
 import { logContract } from './contract-log.ts';
+import { countsContract } from './contract-counts.ts';
 import { viewContract } from './contract-views.ts';
 
 /*
@@ -595,6 +596,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     logContract(fresh);
     viewContract(fresh);
     changesContract(fresh);
+    countsContract(fresh);
     decisionContract(fresh);
 
     describe('roles', () => {

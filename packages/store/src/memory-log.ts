@@ -63,6 +63,14 @@ export class MemoryLog {
       .map(cellOf);
   }
 
+  /** The cells of one key in the scopes of members, ordered by scope. */
+  followCells(workspace: string, key: string): Cell[] {
+    return [...this.#scopes.keys()]
+      .filter((scope) => scope.startsWith(`${workspace}/member/`))
+      .sort(compareText)
+      .flatMap((scope) => this.cells(scope).filter((cell) => cell.key === key && key.startsWith('follow|')));
+  }
+
   /** The cells of generations in all lists of canvases, ordered by scope and key. */
   generations(): Cell[] {
     return [...this.#scopes.keys()]

@@ -2,9 +2,11 @@ import { compareText, type Cell, type Decision, type Message, type NameDigest } 
 import {
   Refused,
   type ApplyBatch,
+  type Before,
   type Bucket,
   type Changes,
   type Committed,
+  type Countable,
   type Cursor,
   type Heard,
   type Mark,
@@ -17,6 +19,7 @@ import {
   type StateRow,
   type Store,
   type Tail,
+  type ThreadRow,
   type Untidy,
   type ViewState,
 } from '@causeway/replica';
@@ -65,6 +68,8 @@ class Disk {
 }
 
 /**
+ * Long because the port is: each method hands over to what keeps its part (memory-*.ts).
+ *
  * A store in memory for simulations and tests: the semantic of PostgresStore, no timers, no
  * randomness. One object stands for one region's database of one zone and outlives the
  * processes that use it: close() keeps the data and takes the roles away.
@@ -253,12 +258,49 @@ export class MemoryStore implements Store {
     return this.#operation('rebuildViews', () => this.#disk.views.rebuild(this.#disk.commit));
   }
 
+  /** There is no version before. */
+  mendViews(): Promise<void> {
+    return this.#operation('mendViews', () => undefined);
+  }
+
   viewMessages(
     channel: string,
-    before: { t: string; id: string } | undefined,
+    before: Before | undefined,
     limit: number,
+    thread?: string,
   ): Promise<Message[]> {
-    return this.#operation('viewMessages', () => this.#disk.views.messages(channel, before, limit));
+    return this.#operation('viewMessages', () => this.#disk.views.messages(channel, before, limit, thread));
+  }
+
+  viewMessage(place: MessagePlace): Promise<Message | undefined> {
+    return this.#operation('viewMessage', () => this.#disk.views.message(place));
+  }
+
+  countables(
+    channels: readonly { channel: string; from: number }[],
+    limit: number,
+  ): Promise<(Countable & { channel: string })[]> {
+    return this.#operation('countables', () => this.#disk.views.countables(channels, limit));
+  }
+
+  viewThreads(channel: string, roots: readonly string[], participants: number): Promise<ThreadRow[]> {
+    return this.#operation('viewThreads', () => this.#disk.views.threads(channel, roots, participants));
+  }
+
+  followCells(workspace: string, key: string): Promise<Cell[]> {
+    return this.#operation('followCells', () => this.#disk.log.followCells(workspace, key));
+  }
+
+  viewMentions(
+    workspace: string,
+    member: string,
+    channels: { named: readonly string[]; joined: readonly string[] },
+    before: Before | undefined,
+    limit: number,
+  ): Promise<(MessagePlace & { message: Message })[]> {
+    return this.#operation('viewMentions', () =>
+      this.#disk.views.mentions(workspace, member, channels, before, limit),
+    );
   }
 
   changes(workspaces: readonly string[], after: number, limit: number): Promise<Changes> {

@@ -1,6 +1,16 @@
-import { compareText, type Message } from '@causeway/protocol';
-import type { MessagePlace, MessageRow, Projection, ViewState } from '@causeway/replica';
+import { compareText, workspaceOf, type Message } from '@causeway/protocol';
+import type {
+  Before,
+  Countable,
+  MessagePlace,
+  MessageRow,
+  Projection,
+  Store,
+  ThreadRow,
+  ViewState,
+} from '@causeway/replica';
 import { entryOf } from './batch.ts';
+import { REPLIES_COUNTED, countingIn, countingText, isCounted, lowestSegment } from './viewed.ts';
 
 /** Hears what a projection changed. */
 export type ViewEvents = {
@@ -8,7 +18,20 @@ export type ViewEvents = {
   gone(place: MessagePlace, wasShown: boolean): void;
 };
 
-type Viewed = { t: string; id: string; text: string; build: number };
+/** As text where Postgres holds text: what is no JSON is lost in both. */
+type Viewed = {
+  channel: string;
+  t: string;
+  id: string;
+  author: string;
+  thread: string | undefined;
+  text: string;
+  segment: number;
+  isCounted: boolean;
+  counting: string;
+  mentions: MessageRow['mentions'];
+  build: number;
+};
 
 /** The view of messages of one zone. */
 export class MemoryViews {
@@ -37,12 +60,24 @@ export class MemoryViews {
     // The last of those that are named twice, as one statement of Postgres would have it.
     const rows = new Map(messages.map((row) => [`${row.channel}\n${row.message.id}`, row]));
     for (const row of rows.values()) {
-      const { channel, message } = row;
-      const { id, t } = message;
+      const { channel, message, mentions } = row;
+      const { id, t, author, thread } = message;
       const text = JSON.stringify({ ...message, reactions: undefined });
       const held = entryOf(this.#channels, channel, () => new Map<string, Viewed>());
       if (held.get(id)?.text !== text) events.message(row);
-      held.set(id, { t, id, text, build });
+      held.set(id, {
+        channel,
+        t,
+        id,
+        author,
+        thread,
+        text,
+        segment: lowestSegment(row),
+        isCounted: isCounted(message),
+        counting: countingText(row),
+        mentions,
+        build,
+      });
     }
     for (const { channel, id, notYet } of gone) {
       const wasShown = this.#channels.get(channel)?.delete(id) === true;
@@ -53,12 +88,76 @@ export class MemoryViews {
     return true;
   }
 
-  messages(channel: string, before: { t: string; id: string } | undefined, limit: number): Message[] {
-    return [...(this.#channels.get(channel)?.values() ?? [])]
-      .filter((message) => before === undefined || newestFirst(before, message) < 0)
-      .sort(newestFirst)
-      .slice(0, limit)
-      .map(({ text }) => JSON.parse(text) as Message);
+  messages(channel: string, before: Before | undefined, limit: number, thread?: string): Message[] {
+    return pageOf(
+      this.#of(channel).filter((message) => thread === undefined || message.thread === thread),
+      before,
+      limit,
+    ).map(({ text }) => JSON.parse(text) as Message);
+  }
+
+  message({ channel, id }: MessagePlace): Message | undefined {
+    const found = this.#channels.get(channel)?.get(id);
+    return found === undefined ? undefined : (JSON.parse(found.text) as Message);
+  }
+
+  countables(
+    channels: readonly { channel: string; from: number }[],
+    limit: number,
+  ): (Countable & { channel: string })[] {
+    return channels
+      .toSorted((a, b) => compareText(a.channel, b.channel))
+      .flatMap(({ channel, from }) =>
+        this.#of(channel)
+          .filter(({ isCounted, segment }) => isCounted && segment >= from)
+          .sort((a, b) => b.segment - a.segment || newestFirst(a, b))
+          .slice(0, limit)
+          .map(({ id, t, counting }) => ({ channel, id, t, ...countingIn(counting) })),
+      );
+  }
+
+  threads(channel: string, roots: readonly string[], participants: number): ThreadRow[] {
+    const wanted = new Set(roots);
+    const replies = this.#of(channel).filter(({ thread }) => thread !== undefined && wanted.has(thread));
+    return [...Map.groupBy(replies, ({ thread }) => thread!)].map(([root, all]) => {
+      const newest = all.sort(newestFirst).slice(0, REPLIES_COUNTED);
+      const lastOf = new Map(newest.toReversed().map(({ author, t }) => [author, t]));
+      return {
+        root,
+        replies: newest.length,
+        last: newest[0]!.t,
+        participants: [...lastOf]
+          .sort(([a, at], [b, bt]) => compareText(bt, at) || compareText(a, b))
+          .slice(0, participants)
+          .map(([author]) => author),
+      };
+    });
+  }
+
+  mentions(
+    workspace: string,
+    member: string,
+    { named, joined }: Parameters<Store['viewMentions']>[2],
+    before: Before | undefined,
+    limit: number,
+  ): (MessagePlace & { message: Message })[] {
+    const mentioning = [...this.#channels.keys()]
+      .filter((channel) => workspaceOf(channel) === workspace)
+      .flatMap((channel) => this.#of(channel))
+      .filter(({ channel, author, mentions: { members, ...everybody } }) => {
+        if (author === member) return false;
+        if (named.includes(channel) && members.includes(member)) return true;
+        return joined.includes(channel) && (everybody.channel || everybody.here);
+      });
+    return pageOf(mentioning, before, limit).map(({ channel, id, text }) => ({
+      channel,
+      id,
+      message: JSON.parse(text) as Message,
+    }));
+  }
+
+  #of(channel: string): Viewed[] {
+    return [...(this.#channels.get(channel)?.values() ?? [])];
   }
 
   /** What a finished rebuild has not met is no message any more. */
@@ -72,6 +171,12 @@ export class MemoryViews {
   }
 }
 
+function pageOf<T extends Viewed>(messages: readonly T[], before: Before | undefined, limit: number): T[] {
+  return messages
+    .filter((message) => before === undefined || newestFirst(before, message) < 0)
+    .sort(newestFirst)
+    .slice(0, limit);
+}
+
 /** As Postgres orders them: by bytes. */
-const newestFirst = (a: { t: string; id: string }, b: { t: string; id: string }): number =>
-  compareText(b.t, a.t) || compareText(b.id, a.id);
+const newestFirst = (a: Before, b: Before): number => compareText(b.t, a.t) || compareText(b.id, a.id);

@@ -4,6 +4,7 @@ import { STEP_2 } from './step-2.sql.ts';
 import { STEP_3 } from './step-3.sql.ts';
 import { STEP_4 } from './step-4.sql.ts';
 import { STEP_5 } from './step-5.sql.ts';
+import { STEP_6 } from './step-6.sql.ts';
 
 /**
  * The tables, as numbered steps that only go forward. A step that has been released is never
@@ -13,7 +14,7 @@ import { STEP_5 } from './step-5.sql.ts';
  *
  * Everything that compares as text is COLLATE "C": by UTF-8 bytes, as compareText does.
  */
-export const STEPS: readonly string[] = [STEP_1, STEP_2, STEP_3, STEP_4, STEP_5];
+export const STEPS: readonly string[] = [STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6];
 
 /** "causeway", as a number: the advisory lock of migrations. */
 const LOCK = '7161962283946832997';

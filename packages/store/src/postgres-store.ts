@@ -2,8 +2,10 @@ import type { Cell, Decision, Message, NameDigest } from '@causeway/protocol';
 import {
   Unavailable,
   type ApplyBatch,
+  type Before,
   type Bucket,
   type Changes,
+  type Countable,
   type Committed,
   type Cursor,
   type Heard,
@@ -17,6 +19,7 @@ import {
   type StateRow,
   type Store,
   type Tail,
+  type ThreadRow,
   type Untidy,
   type ViewState,
 } from '@causeway/replica';
@@ -36,6 +39,7 @@ import { adoptIncarnation, incarnation } from './publishing.ts';
 import * as role from './role.ts';
 import * as states from './states.ts';
 import * as tail from './tail.ts';
+import * as counts from './view-counts.ts';
 import * as views from './views.ts';
 
 /** Makes sessions for one purpose; `settings` are of the session. */
@@ -167,12 +171,46 @@ export class PostgresStore implements Store {
     return this.#query(views.rebuildViews);
   }
 
+  mendViews(): Promise<void> {
+    return this.#query(views.mendViews);
+  }
+
   viewMessages(
     channel: string,
-    before: { t: string; id: string } | undefined,
+    before: Before | undefined,
     limit: number,
+    thread?: string,
   ): Promise<Message[]> {
-    return this.#query(views.viewMessages, channel, before, limit);
+    return this.#query(views.viewMessages, channel, before, limit, thread);
+  }
+
+  viewMessage(place: MessagePlace): Promise<Message | undefined> {
+    return this.#query(views.viewMessage, place);
+  }
+
+  async countables(
+    channels: readonly { channel: string; from: number }[],
+    limit: number,
+  ): Promise<(Countable & { channel: string })[]> {
+    return channels.length === 0 ? [] : this.#query(counts.countables, channels, limit);
+  }
+
+  async viewThreads(channel: string, roots: readonly string[], participants: number): Promise<ThreadRow[]> {
+    return roots.length === 0 ? [] : this.#query(counts.viewThreads, channel, roots, participants);
+  }
+
+  followCells(workspace: string, key: string): Promise<Cell[]> {
+    return this.#query(counts.followCells, workspace, key);
+  }
+
+  viewMentions(
+    workspace: string,
+    member: string,
+    channels: { named: readonly string[]; joined: readonly string[] },
+    before: Before | undefined,
+    limit: number,
+  ): Promise<(MessagePlace & { message: Message })[]> {
+    return this.#query(counts.viewMentions, workspace, member, channels, before, limit);
   }
 
   changes(workspaces: readonly string[], after: number, limit: number): Promise<Changes> {

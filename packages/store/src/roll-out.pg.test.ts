@@ -4,6 +4,7 @@ import { bucketOf, type Store } from '@causeway/replica';
 import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { passed } from './contract-log.ts';
+import { messageRow } from './contract-rows.ts';
 import { STEPS } from './migrations.ts';
 import { openPostgres, type Database } from './open-postgres.ts';
 
@@ -59,7 +60,7 @@ async function beside() {
   await old.set(SCOPE, '1');
   const database: Database = await openPostgres(url, { region: 'us-east' });
   cleanups.push(() => database.close());
-  return { old, store: database.zone('global') };
+  return { old, sql, store: database.zone('global') };
 }
 
 const DOCUMENT = 'acme/canvas/a';
@@ -138,5 +139,37 @@ describe('a process of the version before, beside one of this version', () => {
     const texts = (await store.loadDocument(DOCUMENT)).map((bytes) => Buffer.from(bytes).toString());
     expect(texts.sort()).toEqual(['snapshot', 'two']);
     expect(await inBucket(store, DOCUMENT)).toEqual({ name: DOCUMENT });
+  });
+
+  it('R9 messages that it projects lack what this version keeps: a rebuild brings it', async () => {
+    const { store, sql } = await beside();
+    const keep = (id: string, text: string) =>
+      sql.unsafe(
+        `insert into causeway.messages as held (zone, channel, id, t, thread, message, build)
+         select 'global', $1, $2, '1', null, $3, build from causeway.views
+         on conflict (zone, channel, id) do update set message = excluded.message, build = excluded.build`,
+        [SCOPE, id, text],
+      );
+    const rebuilt = async (from: number): Promise<number> => {
+      const { position, rebuildTo } = await store.viewState();
+      expect(position).toBe(0);
+      const to = Math.max(from, rebuildTo);
+      const messages = ['a', 'b'].map((id) => messageRow(id, '1', { channel: SCOPE }));
+      expect(await store.project({ from: 0, to, messages, gone: [] })).toBe(true);
+      return to;
+    };
+    const counted = async () =>
+      (await store.countables([{ channel: SCOPE, from: 1 }], 9)).map(({ id }) => id);
+    const to = await rebuilt(0);
+    await store.mendViews();
+    expect((await store.viewState()).position).toBe(to);
+    // A new message, and one that this version wrote before.
+    for (const id of ['c', 'a']) {
+      await keep(id, JSON.stringify(messageRow(id, '1').message));
+      expect(await counted()).not.toContain(id);
+      await store.mendViews();
+      await rebuilt(to);
+      expect(await counted()).toEqual(['b', 'a']);
+    }
   });
 });

@@ -1,4 +1,5 @@
 import { startTestPostgres, type TestPostgres } from '@causeway/local';
+import { mentionsIn } from '@causeway/protocol';
 import { bucketOf, type Row, type Store } from '@causeway/replica';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -178,7 +179,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       .record({
         isBehind: fc.boolean(),
         messages: fc.array(
-          fc.record({ channel: fc.constantFrom(...CHANNELS), id: fc.constantFrom(...IDS), t: TIMES }),
+          fc.record({
+            channel: fc.constantFrom(...CHANNELS),
+            id: fc.constantFrom(...IDS),
+            t: TIMES,
+            author: fc.constantFrom('ada', 'ben'),
+            body: fc.constantFrom('', '@ada', '@ben @channel', '@here'),
+            segments: fc.constantFrom([1], [2, 3], [3]),
+            reply: fc.constantFrom({}, { thread: 'm1' }, { thread: 'm1', also: true as const }),
+          }),
           {
             maxLength: 3,
           },
@@ -199,9 +208,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         return store.project({
           from: position - (isBehind ? 1 : 0),
           to: position + 1_000_000,
-          messages: messages.map(({ channel, id, t }) => ({
+          messages: messages.map(({ channel, id, t, author, body, segments, reply }) => ({
             channel,
-            message: { id, author: 'ada', body: t, t, at: 1, region: 'us-east', reactions: { x: ['ada'] } },
+            message: { id, author, body, t, at: 1, region: 'us-east', ...reply, reactions: { x: ['ada'] } },
+            mentions: mentionsIn(body),
+            copies: segments.map((segment) => ({ segment, client: segment, clock: t.length })),
           })),
           gone,
         });
@@ -226,6 +237,12 @@ async function contents(store: Store): Promise<unknown> {
   const views = CHANNELS.flatMap((channel) => [
     store.viewMessages(channel, undefined, 10),
     store.viewMessages(channel, { t: '2', id: 'm2' }, 2),
+    store.viewMessages(channel, undefined, 2, 'm1'),
+    store.viewMessage({ channel, id: 'm2' }),
+    store.viewThreads(channel, ['m1', 'm2'], 1),
+    store.countables([{ channel, from: 2 }], 3),
+    store.viewMentions('acme', 'ada', { named: [channel], joined: CHANNELS }, undefined, 3),
+    store.viewMentions('acme', 'ben', { named: CHANNELS, joined: [channel] }, { t: '2', id: 'm2' }, 3),
   ]);
   await passed(store, (await store.marking()).high);
   return {

@@ -1,7 +1,8 @@
 import type { Message } from '@causeway/protocol';
-import type { Projection, ViewState } from '@causeway/replica';
+import type { Before, MessagePlace, MessageRow, Projection, ViewState } from '@causeway/replica';
 import { textArray } from './array-literal.ts';
 import type { Connection } from './connection.ts';
+import { MENTION_FIELDS, countingText, isCounted, lowestSegment, mentionRows } from './viewed.ts';
 
 const STATE = 'select position::text, rebuild_to::text from causeway.views where zone = $1';
 
@@ -41,23 +42,47 @@ const MOVE = `
   update causeway.views set position = $3::xid8 where zone = $1 and position = $2::xid8
   returning build, $2::xid8 < rebuild_to and $3::xid8 >= rebuild_to as rebuilt`;
 
+/** Takes out the mentions of what it changes: MENTION writes them anew. */
 const KEEP = `
-  insert into causeway.messages as held (zone, channel, id, t, thread, message, build)
-  select $1, *, $7::int from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-  on conflict (zone, channel, id) do update set
-    t = excluded.t, thread = excluded.thread, message = excluded.message, build = excluded.build
-  where (held.t, held.thread, held.message, held.build)
-    is distinct from (excluded.t, excluded.thread, excluded.message, excluded.build)`;
+  with kept as materialized (
+    insert into causeway.messages as held
+      (zone, channel, id, t, thread, message, author, segment, counted, counting, build, mark)
+    select $1, channel, id, t, thread, message, author, segment::int, counted::boolean, counting, $11::int, $12
+    from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
+      as given(channel, id, t, thread, message, author, segment, counted, counting)
+    on conflict (zone, channel, id) do update set
+      t = excluded.t, thread = excluded.thread, message = excluded.message, author = excluded.author,
+      segment = excluded.segment, counted = excluded.counted, counting = excluded.counting,
+      build = excluded.build, mark = excluded.mark
+    where (held.t, held.thread, held.message, held.segment, held.counting, held.build)
+      is distinct from (excluded.t, excluded.thread, excluded.message, excluded.segment, excluded.counting, excluded.build)
+    returning channel, id, xmax::text <> '0' as changed
+  )
+  delete from causeway.mentions where ctid = any(array(
+    select held.place from kept
+    cross join lateral (
+      select ctid as place from causeway.mentions m
+      where m.zone = $1 and m.channel = kept.channel and m.id = kept.id offset 0
+    ) as held
+    where kept.changed
+  ))`;
+
+const MENTION = `
+  insert into causeway.mentions as held (zone, workspace, member, t, id, channel, author, build)
+  select $1, *, $8::int from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+  on conflict (zone, workspace, member, t, id, channel) do update set build = excluded.build
+  where held.build <> excluded.build`;
 
 /** By their places: nobody else writes messages while this transaction holds the row of the view. */
-const REMOVE = `
-  delete from causeway.messages where ctid = any(array(
+const remove = (table: string): string => `
+  delete from causeway.${table} where ctid = any(array(
     select held.place from unnest($2::text[], $3::text[]) as gone(channel, id)
     cross join lateral (
-      select ctid as place from causeway.messages m
-      where m.zone = $1 and m.channel = gone.channel and m.id = gone.id limit 1
+      select ctid as place from causeway.${table} m
+      where m.zone = $1 and m.channel = gone.channel and m.id = gone.id offset 0
     ) as held
   ))`;
+const REMOVE = ['messages', 'mentions'].map(remove);
 
 /** Of deleted messages, those that were shown are kept by a trigger; the others so, once. */
 const KEEP_GONE = `
@@ -66,7 +91,9 @@ const KEEP_GONE = `
   on conflict do nothing`;
 
 /** What a finished rebuild has not met is no message any more. */
-const SWEEP = 'delete from causeway.messages where zone = $1 and build <> $2::int';
+const SWEEP = ['messages', 'mentions'].map(
+  (table) => `delete from causeway.${table} where zone = $1 and build <> $2::int`,
+);
 /** It reads the whole view. */
 const SWEEP_TIMEOUT_MS = 10 * 60_000;
 
@@ -80,22 +107,14 @@ export function project(
     if (moved === undefined) return false;
     const build = String(moved['build']);
     const rows = [...new Map(messages.map((row) => [`${row.channel}\n${row.message.id}`, row])).values()];
-    if (rows.length > 0)
-      await connection.query(KEEP, [
-        zone,
-        textArray(rows.map(({ channel }) => channel)),
-        textArray(rows.map(({ message }) => message.id)),
-        textArray(rows.map(({ message }) => message.t)),
-        textArray(rows.map(({ message }) => message.thread ?? null)),
-        textArray(rows.map(({ message }) => JSON.stringify({ ...message, reactions: undefined }))),
-        build,
-      ]);
+    if (rows.length > 0) await keep(connection, zone, rows, build, `${build}:${to}`);
     if (gone.length > 0)
-      await connection.query(REMOVE, [
-        zone,
-        textArray(gone.map(({ channel }) => channel)),
-        textArray(gone.map(({ id }) => id)),
-      ]);
+      for (const statement of REMOVE)
+        await connection.query(statement, [
+          zone,
+          textArray(gone.map(({ channel }) => channel)),
+          textArray(gone.map(({ id }) => id)),
+        ]);
     const deleted = gone.filter(({ notYet }) => notYet !== true);
     if (deleted.length > 0)
       await connection.query(KEEP_GONE, [
@@ -105,28 +124,84 @@ export function project(
       ]);
     if (moved['rebuilt'] === true) {
       await connection.query('set local statement_timeout = 0');
-      await connection.query(SWEEP, [zone, build], SWEEP_TIMEOUT_MS);
+      for (const statement of SWEEP) await connection.query(statement, [zone, build], SWEEP_TIMEOUT_MS);
     }
     return true;
   });
 }
 
-const page = (older: string): string => `
-  select message from causeway.messages where zone = $1 and channel = $2 ${older}
+async function keep(
+  connection: Connection,
+  zone: string,
+  rows: readonly MessageRow[],
+  build: string,
+  mark: string,
+): Promise<void> {
+  await connection.query(KEEP, [
+    zone,
+    textArray(rows.map(({ channel }) => channel)),
+    textArray(rows.map(({ message }) => message.id)),
+    textArray(rows.map(({ message }) => message.t)),
+    textArray(rows.map(({ message }) => message.thread ?? null)),
+    textArray(rows.map(({ message }) => JSON.stringify({ ...message, reactions: undefined }))),
+    textArray(rows.map(({ message }) => message.author)),
+    textArray(rows.map((row) => String(lowestSegment(row)))),
+    textArray(rows.map(({ message }) => String(isCounted(message)))),
+    textArray(rows.map(countingText)),
+    build,
+    mark,
+  ]);
+  const mentions = rows.flatMap((row) => mentionRows(row));
+  if (mentions.length === 0) return;
+  const columns = MENTION_FIELDS.map((field) => textArray(mentions.map((row) => row[field])));
+  await connection.query(MENTION, [zone, ...columns, build]);
+}
+
+const page = (which: string): string => `
+  select message from causeway.messages where zone = $1 and channel = $2 ${which}
   order by t desc, id desc limit $3::bigint`;
-const NEWEST = page('');
-const OLDER = page('and (t, id) < ($4, $5)');
+const PAGES = {
+  newest: page(''),
+  older: page('and (t, id) < ($4, $5)'),
+  replies: page('and thread = $4'),
+  olderReplies: page('and thread = $4 and (t, id) < ($5, $6)'),
+} as const;
 
 export async function viewMessages(
   connection: Connection,
   zone: string,
   channel: string,
-  before: { t: string; id: string } | undefined,
+  before: Before | undefined,
   limit: number,
+  thread?: string,
 ): Promise<Message[]> {
-  const parameters = [zone, channel, String(limit)];
+  const [first, next] =
+    thread === undefined ? (['newest', 'older'] as const) : (['replies', 'olderReplies'] as const);
+  const parameters = [zone, channel, String(limit), ...(thread === undefined ? [] : [thread])];
   const rows = await (before === undefined
-    ? connection.query(NEWEST, parameters)
-    : connection.query(OLDER, [...parameters, before.t, before.id]));
-  return rows.map((row) => JSON.parse(row['message'] as string) as Message);
+    ? connection.query(PAGES[first], parameters)
+    : connection.query(PAGES[next], [...parameters, before.t, before.id]));
+  return rows.map((row) => messageIn(row));
+}
+
+const ONE = 'select message from causeway.messages where zone = $1 and channel = $2 and id = $3';
+
+export async function viewMessage(
+  connection: Connection,
+  zone: string,
+  { channel, id }: MessagePlace,
+): Promise<Message | undefined> {
+  const [row] = await connection.query(ONE, [zone, channel, id]);
+  return row === undefined ? undefined : messageIn(row);
+}
+
+const messageIn = (row: Record<string, unknown>): Message => JSON.parse(row['message'] as string) as Message;
+
+const UNSTATED = 'select exists (select from causeway.messages where zone = $1 and segment is null) as found';
+
+export async function mendViews(connection: Connection, zone: string): Promise<void> {
+  const [row] = await connection.query(UNSTATED, [zone]);
+  if (row!['found'] !== true) return;
+  const { position, rebuildTo } = await viewState(connection, zone);
+  if (position >= rebuildTo) await rebuildViews(connection, zone);
 }

@@ -1,6 +1,7 @@
-import { channelScope, messageScope, type Cell } from '@causeway/protocol';
+import { channelScope, messageScope, parseName, type Cell } from '@causeway/protocol';
 import { SEGMENT, Segment, unionOf, type Copy } from '@causeway/replica';
 import * as Y from 'yjs';
+import { countedFrom, countedIn } from '../counted.ts';
 import { CHANNELS, SCOPES, WORKSPACE } from './clients.ts';
 import { cellOf, type Ledger, type Sent } from './ledger.ts';
 import { KEPT_EDITS } from './witness.ts';
@@ -52,7 +53,8 @@ export async function brokenRule(
     unread(world) ??
     (await wrongTables(world, content)) ??
     (await wrongMemory(world, states)) ??
-    (await wrongHistory(world, content, states[0]!))
+    (await wrongHistory(world, content, states[0]!)) ??
+    (await wrongCounts(states))
   );
 }
 
@@ -254,6 +256,30 @@ async function wrongHistory(world: World, content: Content, { cells }: Durable):
         return `R9 ${region}#${number} shows ${shown.length} of ${expected.length} messages of ${channel}, ${wrong}`;
     }
   }
+  return undefined;
+}
+
+/** Threads, mentions and places of copies in every region's view must be those of its documents. */
+async function wrongCounts(states: readonly Durable[]): Promise<string | undefined> {
+  for (const state of states)
+    for (const channel of CHANNELS) {
+      const { store } = state.region.database;
+      const scope = channelScope(WORKSPACE, channel);
+      const messages = [...contentOf(state).values()]
+        .filter((message) => message.channel === channel)
+        .flatMap(({ copies }) => unionOf(copies, Number.MAX_SAFE_INTEGER) ?? []);
+      const segments = new Map(
+        [...state.documents]
+          .map(([name, { doc }]) => [parseName(name), doc] as const)
+          .flatMap(([name, doc]) =>
+            name?.kind === 'segment' && name.channel === channel ? [[name.segment, doc] as const] : [],
+          ),
+      );
+      const expected = JSON.stringify(countedFrom(segments, messages));
+      const counted = JSON.stringify(await countedIn(store, scope, messages));
+      if (counted !== expected)
+        return `R9 ${state.region.name} counts ${counted} in ${channel}, not ${expected}`;
+    }
   return undefined;
 }
 
