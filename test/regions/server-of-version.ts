@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 
 /**
  * The server of a region that may be one of a later version: beside its manifest a file `version`
- * says which. Its source is this one's, but for the number that it bears.
+ * says which. Its source is this one's, but for the number that it reads up to and writes everything in.
  */
 const version = versionOf(dirname(process.env['CAUSEWAY_CONFIG']!));
 if (version !== undefined)
@@ -12,9 +12,7 @@ if (version !== undefined)
     load(url, context, next) {
       const loaded = next(url, context);
       if (!url.endsWith('/packages/protocol/src/versions.ts')) return loaded;
-      const source = loaded
-        .source!.toString()
-        .replace(/ENVELOPE_VERSION = \d+/, `ENVELOPE_VERSION = ${version}`);
+      const source = loaded.source!.toString().replaceAll(/(ENVELOPE|FIRST|CHANGE)_VERSION = \d+/g, `$1_VERSION = ${version}`);
       return { ...loaded, source };
     },
   });

@@ -1,5 +1,5 @@
 import type { World } from '@causeway/local';
-import { segmentName } from '@causeway/protocol';
+import { ENVELOPE_VERSION, segmentName } from '@causeway/protocol';
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,7 +33,10 @@ describe('two regions, one of them of a newer version', () => {
     (await speaker(region, channel).everything()).map(({ body }) => body).sort();
 
   async function upgrade(region: string): Promise<void> {
-    writeFileSync(join(dirname(world.regions[region]!.manifestFile), 'version'), '2');
+    writeFileSync(
+      join(dirname(world.regions[region]!.manifestFile), 'version'),
+      String(ENVELOPE_VERSION + 1),
+    );
     await world.restart(region, 'server');
   }
 
@@ -56,17 +59,17 @@ describe('two regions, one of them of a newer version', () => {
   }
 
   it('R3 R5 R15 the old one stays ready, says what it keeps unread, serves the rest, and converges when it is upgraded', async () => {
-    await speaker(EAST).post('both of version 1');
+    await speaker(EAST).post('both of this version');
     const [theirs, ours] = [await createCanvas(urlOf(EAST), token), await createCanvas(urlOf(WEST), token)];
     await draw(EAST, theirs, 'old');
     await eventually(
       'the other region',
       () => bodies(WEST),
-      (found) => found.includes('both of version 1'),
+      (found) => found.includes('both of this version'),
     );
 
     await upgrade(EAST);
-    await speaker(EAST).post('of version 2');
+    await speaker(EAST).post('of the next version');
     await draw(EAST, theirs, 'new ');
     await eventually(
       'what is kept unread is told',
@@ -84,7 +87,7 @@ describe('two regions, one of them of a newer version', () => {
       (found) => found.length === 3,
     );
     expect(await bodies(EAST, 'random')).toEqual(['beside it']);
-    expect(await bodies(WEST)).toEqual(['below what it cannot read', 'both of version 1']);
+    expect(await bodies(WEST)).toEqual(['below what it cannot read', 'both of this version']);
     expect(await bodies(WEST, 'random')).toEqual(['beside it']);
 
     await upgrade(WEST);

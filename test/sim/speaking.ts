@@ -1,4 +1,4 @@
-import { ENVELOPE_VERSION } from '@causeway/protocol';
+import { ENVELOPE_VERSION, FIRST_VERSION } from '@causeway/protocol';
 import type { Bus, Operation, Store } from '@causeway/replica';
 import type { Ports } from './world.ts';
 
@@ -11,8 +11,9 @@ export const speaking =
   ({ store, bus }: Ports): Ports => ({ store: readingParked(version, store), bus: shifted(version, bus) });
 
 function shifted(version: number, bus: Bus): Bus {
-  /** What we say, as that version does; what does not begin with a version stays as it is. */
-  const out = (bytes: Uint8Array): Uint8Array => withVersion(bytes, bytes[0] === ENVELOPE_VERSION, version);
+  /** What we say, as that version does; what does not begin with a version stays as it is. What a kind was written in before is forgotten: everything of ours is read alike. */
+  const out = (bytes: Uint8Array): Uint8Array =>
+    withVersion(bytes, bytes[0] !== undefined && bytes[0] <= ENVELOPE_VERSION, version);
   const read = <T extends { bytes: Uint8Array }>(messages: readonly T[]): T[] =>
     messages.map((message) => ({ ...message, bytes: asOurs(version, message.bytes) }));
   return {
@@ -59,7 +60,7 @@ function readingParked(version: number, store: Store): Store {
 const hasVersion = (operation: Operation): boolean => operation !== 'holds';
 
 const asOurs = (version: number, bytes: Uint8Array): Uint8Array =>
-  withVersion(bytes, bytes[0]! > ENVELOPE_VERSION && bytes[0]! <= version, ENVELOPE_VERSION);
+  withVersion(bytes, bytes[0]! > ENVELOPE_VERSION && bytes[0]! <= version, FIRST_VERSION);
 
 const withVersion = (bytes: Uint8Array, applies: boolean, version: number): Uint8Array =>
   applies ? Uint8Array.of(version, ...bytes.subarray(1)) : bytes;

@@ -1,5 +1,5 @@
 /* Regions of two versions side by side, and the upgrade that ends it. */
-import { canvasName, channelScope, segmentName } from '@causeway/protocol';
+import { ENVELOPE_VERSION, canvasName, channelScope, segmentName } from '@causeway/protocol';
 import type { Store } from '@causeway/replica';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as Y from 'yjs';
@@ -8,7 +8,7 @@ import { speaking } from './speaking.ts';
 import { CHANNEL, WORKSPACE, World, idOf, outcomeOf, type Ports, type Process } from './world.ts';
 
 const REGIONS = ['us', 'eu', 'ap'] as const;
-const NEWER = 2;
+const NEWER = ENVELOPE_VERSION + 1;
 const CANVASES = ['plan', 'sketch'].map((id) => canvasName(WORKSPACE, id));
 const OTHER = segmentName(WORKSPACE, 'other', 1);
 
@@ -166,10 +166,12 @@ describe('a region of a newer version', () => {
     world = new World({ regions: ['us', 'eu'], processes: 0 });
     world.start('us');
     world.start('eu', keepingParked(room));
-    await world.at('us').execute(world.post('of version 1'), { level: 'zone' });
+    await world.at('us').execute(world.post('of this version'), { level: 'zone' });
     restart('us', speaking(NEWER));
     await world.time.sleep(2_000);
-    const outcome = await outcomeOf(world.at('us').execute(world.post('of version 2'), { level: 'zone' }));
+    const outcome = await outcomeOf(
+      world.at('us').execute(world.post('of the next version'), { level: 'zone' }),
+    );
     expect(typeof outcome === 'string' ? outcome : outcome.level).toBe(answer);
     // The disks of who wrote it are lost, and the peer is upgraded.
     world.region('us').processes[0]!.crash();
@@ -177,10 +179,10 @@ describe('a region of a newer version', () => {
     world.network.wipe('us');
     restart('eu', speaking(NEWER));
     world.start('us', speaking(NEWER));
-    await world.until(async () => (await world.bodies('us')).includes('of version 1'), 'filled again');
+    await world.until(async () => (await world.bodies('us')).includes('of this version'), 'filled again');
     if (answer === 'zone')
       for (const region of ['us', 'eu'])
-        await world.until(async () => (await world.bodies(region)).includes('of version 2'), region);
+        await world.until(async () => (await world.bodies(region)).includes('of the next version'), region);
   });
 
   it('R3 a region of several servers is upgraded one after the other, in either order', async () => {

@@ -6,7 +6,7 @@ import {
   type Command,
   type Message,
 } from '@causeway/protocol';
-import { Replica, type Bus, type Notice, type Store } from '@causeway/replica';
+import { Replica, type Bus, type Founding, type Notice, type Store } from '@causeway/replica';
 import { MemoryNetwork } from '@causeway/replication';
 import { MemoryStore } from '@causeway/store';
 import { Faults } from './faults.ts';
@@ -46,11 +46,20 @@ export class World {
   readonly network: MemoryNetwork;
   readonly regions: readonly Region[];
   readonly #names: readonly string[];
+  readonly #workspaces: readonly Founding[];
 
   /** `processes` of each region are started at once; pass 0 to start them by hand. */
-  constructor(options: { regions: readonly string[]; seed?: number; processes?: number; delayMs?: number }) {
+  constructor(options: {
+    regions: readonly string[];
+    seed?: number;
+    processes?: number;
+    delayMs?: number;
+    /** With a strong half; without any there is none. */
+    workspaces?: readonly Founding[];
+  }) {
     const { regions: names, seed = 1, processes = 1, delayMs = 20 } = options;
     this.#names = names;
+    this.#workspaces = options.workspaces ?? [];
     this.random = new SeededRandom(seed);
     this.network = new MemoryNetwork({ time: this.time, regions: names, delayMs });
     this.regions = names.map((name) => {
@@ -88,6 +97,7 @@ export class World {
       ...through({ store: mortal(region.store, stop.signal), bus }),
       time: this.time,
       random: this.random,
+      workspaces: this.#workspaces,
       notice: (notice) => void notices.push(notice),
     });
     const process: Process = {

@@ -1,10 +1,26 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeEntry, encodeEntry, nameOfEntry, type Entry } from './envelope.ts';
+import { digestOf, firstHead, type Version } from './strong.ts';
 import { ENVELOPE_VERSION } from './versions.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
+
+const VERSION: Version = {
+  workspace: 'acme',
+  version: 1,
+  before: firstHead('acme').digest,
+  salt: 'AAAAAAAAAAAAAAAAAAAAAA',
+  changes: [
+    {
+      id: 'BBBBBBBBBBBBBBBBBBBBBB',
+      by: 'ada',
+      at: 1_700_000_000_000,
+      deed: { kind: 'create-channel', slug: 'plans', private: true, members: ['ben'] },
+    },
+  ],
+};
 
 /** What is on the wire and in the streams of other regions. Change one and you need a new version. */
 const GOLDEN: { what: string; entry: Entry; bytes: string }[] = [
@@ -37,6 +53,17 @@ const GOLDEN: { what: string; entry: Entry; bytes: string }[] = [
     entry: { kind: 'heartbeat', sentAt: 1_700_000_000_000, incarnation: 'i1' },
     bytes: '010280d095ffbc31026931',
   },
+  {
+    what: 'a change of a strong log',
+    entry: { kind: 'change', version: VERSION },
+    bytes:
+      '020392027b226265666f7265223a226a30675f70784a7667306334707034514c336338646d4c31575a4a6c3351304553' +
+      '5f49794a7a6c4d31696f222c226368616e676573223a5b7b226174223a313730303030303030303030302c226279223a' +
+      '22616461222c2264656564223a7b226b696e64223a226372656174652d6368616e6e656c222c226d656d62657273223a' +
+      '5b2262656e225d2c2270726976617465223a747275652c22736c7567223a22706c616e73227d2c226964223a22424242' +
+      '42424242424242424242424242424242424242227d5d2c2273616c74223a224141414141414141414141414141414141' +
+      '4141414141222c2276657273696f6e223a312c22776f726b7370616365223a2261636d65227d',
+  },
 ];
 
 const text = fc.string({ unit: 'grapheme', maxLength: 30 });
@@ -51,6 +78,10 @@ const entries: fc.Arbitrary<Entry> = fc.oneof(
     cells: fc.array(fc.record({ key: text, v: text, value: fc.jsonValue({ noUnicodeString: false }) })),
   }),
   fc.record({ kind: fc.constant('heartbeat' as const), sentAt: fc.maxSafeNat(), incarnation: text }),
+  fc.record({
+    kind: fc.constant('change' as const),
+    version: fc.nat().map((at) => ({ ...VERSION, changes: [{ ...VERSION.changes[0]!, at }] })),
+  }),
 );
 
 describe('the envelope between regions', () => {
@@ -59,6 +90,12 @@ describe('the envelope between regions', () => {
       expect(hex(encodeEntry(entry))).toBe(bytes);
       expect(decodeEntry(bytesOf(bytes))).toEqual({ ok: true, entry });
     });
+
+  it('R7 golden digest: the chain is the same in every version', () => {
+    expect(firstHead('acme').digest).toBe('j0g_pxJvg0c4pp4QL3c8dmL1WZJl3Q0ES_IyJzlM1io');
+    expect(digestOf(VERSION)).toBe('yNaj8dHtg0S7IPoweUEAB2KEcimh13hJ5Gdheq2nZ4o');
+    expect(digestOf({ ...VERSION, salt: 'AAAAAAAAAAAAAAAAAAAAAB' })).not.toBe(digestOf(VERSION));
+  });
 
   it('R3 what is encoded decodes to the same', () => {
     fc.assert(

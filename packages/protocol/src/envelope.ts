@@ -1,21 +1,35 @@
 import * as decoding from 'lib0/decoding';
 import * as encoding from 'lib0/encoding';
-import { ENVELOPE_VERSION } from './versions.ts';
+import { canonical } from './ids.ts';
+import { changesName } from './names.ts';
+import { isVersion, type Version } from './strong.ts';
+import { CHANGE_VERSION, ENVELOPE_VERSION, FIRST_VERSION } from './versions.ts';
 
 /** One changed cell. The larger `(v, value text)` wins; `v` compares as text (see order.ts in replica). */
 export type Cell = { scope: string; key: string; v: string; value: unknown };
 
-/** What one NATS message carries between regions. One entry is one row of the log. */
+/** What one NATS message carries between regions. An update or cells are a row of the log, see Row in replica. */
 export type Entry =
   | { kind: 'update'; name: string; bytes: Uint8Array; member?: string }
   | { kind: 'cells'; scope: string; cells: Omit<Cell, 'scope'>[] }
-  | { kind: 'heartbeat'; sentAt: number; incarnation: string };
+  | { kind: 'heartbeat'; sentAt: number; incarnation: string }
+  | { kind: 'change'; version: Version };
 
 /** The name (document or scope) that an entry is about; `-/heartbeat` for a heartbeat. */
-export const nameOfEntry = (entry: Entry): string =>
-  entry.kind === 'update' ? entry.name : entry.kind === 'cells' ? entry.scope : '-/heartbeat';
+export function nameOfEntry(entry: Entry): string {
+  switch (entry.kind) {
+    case 'update':
+      return entry.name;
+    case 'cells':
+      return entry.scope;
+    case 'heartbeat':
+      return '-/heartbeat';
+    case 'change':
+      return changesName(entry.version.workspace);
+  }
+}
 
-const KINDS = ['update', 'cells', 'heartbeat'] as const;
+const KINDS = ['update', 'cells', 'heartbeat', 'change'] as const;
 
 /**
  * Wire form: version byte, kind byte, then the fields in the order below, as lib0 writes them
@@ -23,7 +37,7 @@ const KINDS = ['update', 'cells', 'heartbeat'] as const;
  */
 export function encodeEntry(entry: Entry): Uint8Array {
   const to = encoding.createEncoder();
-  encoding.writeUint8(to, ENVELOPE_VERSION);
+  encoding.writeUint8(to, entry.kind === 'change' ? CHANGE_VERSION : FIRST_VERSION);
   encoding.writeUint8(to, KINDS.indexOf(entry.kind));
   switch (entry.kind) {
     case 'update':
@@ -43,6 +57,9 @@ export function encodeEntry(entry: Entry): Uint8Array {
     case 'heartbeat':
       encoding.writeVarUint(to, entry.sentAt);
       encoding.writeVarString(to, entry.incarnation);
+      break;
+    case 'change':
+      encoding.writeVarString(to, canonical(entry.version));
       break;
   }
   return encoding.toUint8Array(to);
@@ -81,6 +98,11 @@ function readFields(kind: (typeof KINDS)[number], from: decoding.Decoder): Entry
     const member = decoding.readVarString(from);
     const bytes = decoding.readVarUint8Array(from).slice();
     return member === '' ? { kind, name, bytes } : { kind, name, bytes, member };
+  }
+  if (kind === 'change') {
+    const version: unknown = JSON.parse(decoding.readVarString(from));
+    if (!isVersion(version)) throw new TypeError('no version of a strong log');
+    return { kind, version };
   }
   const scope = decoding.readVarString(from);
   const cells: Omit<Cell, 'scope'>[] = [];

@@ -8,6 +8,7 @@ export * from './messages.ts';
 export * from './names.ts';
 export * from './repair.ts';
 export * from './rest.ts';
+export * from './strong.ts';
 export * from './subjects.ts';
 export * from './text-order.ts';
 export * from './text.ts';

@@ -42,6 +42,14 @@ export const LIMITS = {
   markersPerCommand: 500,
   /** Entries of a token: those of one command, or of several together. */
   tokenEntries: 1_000,
+  /** Channels of a workspace, archived ones included. */
+  channelsPerWorkspace: 10_000,
+  /** Members of a private channel. */
+  membersPerChannel: 5_000,
+  /** Members named in one change: invited, or in a new channel from the start. */
+  membersPerChange: 100,
+  /** Changes that one version of the strong log decides. */
+  changesPerVersion: 50,
   /** A client's timestamp may be ahead of the server's clock by this many milliseconds. */
   clockSkewMs: 60_000,
 } as const;

@@ -12,6 +12,7 @@ import { isId } from './ids.ts';
  *   acme/member/ada             scope: what only Ada sees (read markers, drafts, …)
  *   acme/about/Xy…              scope: title, rights and versions of a canvas
  *   acme/workspace/canvases     scope: the list of canvases
+ *   acme/workspace/changes      the strong log: neither document nor scope, only what streams call it
  */
 export type Name =
   | { kind: 'segment'; workspace: string; channel: string; segment: number }
@@ -21,7 +22,7 @@ export type Name =
   | { kind: 'message'; workspace: string; channel: string; message: string }
   | { kind: 'member'; workspace: string; member: string }
   | { kind: 'about'; workspace: string; canvas: string }
-  | { kind: 'workspace'; workspace: string; part: 'canvases' };
+  | { kind: 'workspace'; workspace: string; part: 'canvases' | 'changes' };
 
 export const segmentName = (workspace: string, channel: string, segment: number): string =>
   `${workspace}/segment/${channel}/${segment}`;
@@ -37,6 +38,7 @@ export const memberScope = (workspace: string, member: string): string => `${wor
 /** Title, rights and versions of a canvas. */
 export const aboutScope = (workspace: string, canvas: string): string => `${workspace}/about/${canvas}`;
 export const canvasesScope = (workspace: string): string => `${workspace}/workspace/canvases`;
+export const changesName = (workspace: string): string => `${workspace}/workspace/changes`;
 
 const SEGMENT_NUMBER = /^[1-9][0-9]{0,8}$/;
 const GENERATION = /^(?:[2-9]|[1-9][0-9]{1,8})$/;
@@ -57,7 +59,8 @@ export function parseName(name: string): Name | undefined {
   if (kind === 'about') return { kind, workspace, canvas: first };
   if (kind === 'channel') return { kind, workspace, channel: first };
   if (kind === 'member') return { kind, workspace, member: first };
-  if (kind === 'workspace' && first === 'canvases') return { kind, workspace, part: first };
+  if (kind === 'workspace' && (first === 'canvases' || first === 'changes'))
+    return { kind, workspace, part: first };
   return undefined;
 }
 

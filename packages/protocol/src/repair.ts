@@ -1,16 +1,13 @@
 import * as decoding from 'lib0/decoding';
 import * as encoding from 'lib0/encoding';
 import { decodeEntry, encodeEntry, type Entry } from './envelope.ts';
-import { ENVELOPE_VERSION } from './versions.ts';
+import { ENVELOPE_VERSION, FIRST_VERSION, NewerVersion } from './versions.ts';
 
-/**
+/*
  * Questions and answers of anti-entropy, as regions send them to each other. Each begins with
  * the version byte of the envelope: what a newer version says is not read (`NewerVersion`), so
  * that regions can be upgraded one after another.
  */
-export class NewerVersion extends Error {
-  override name = 'NewerVersion';
-}
 
 /** What a region holds under the names of one bucket, folded. */
 export type BucketSummary = { digest: bigint; names: number; stale: number };
@@ -219,7 +216,7 @@ function readOptionalDecision(from: decoding.Decoder): Decision | undefined {
 
 function written(write: (to: encoding.Encoder) => void): Uint8Array {
   const to = encoding.createEncoder();
-  encoding.writeUint8(to, ENVELOPE_VERSION);
+  encoding.writeUint8(to, FIRST_VERSION);
   write(to);
   return encoding.toUint8Array(to);
 }

@@ -17,6 +17,16 @@ export type { PresenceListener, PresenceWatch } from './presence/watches.ts';
 export { rebuildViews, type RebuildEvents } from './rebuild.ts';
 export type { Notice } from './notice.ts';
 export type { Pipe } from './peers.ts';
+export {
+  sameRecord,
+  type Directory,
+  type Founding,
+  type NamedHead,
+  type StrongStore,
+} from './strong/ports.ts';
+export { noChannel } from './strong/rules.ts';
+export { WorkspaceState, type Applied, type Audience, type ChannelState } from './strong/state.ts';
+export { Strong } from './strong/strong.ts';
 export { Replica, type Reader, type ReplicaOptions } from './replica.ts';
 export { Segment, type Copy } from './segment.ts';
 export { indexUpdate } from './segment-index.ts';

@@ -19,6 +19,7 @@ export type Notice = {
     | 'undecided'
     | 'generation-opened'
     | 'succession-failed'
+    | 'changes-missing'
     | 'bus-down'
     | 'bus-up';
   [detail: string]: unknown;

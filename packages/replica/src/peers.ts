@@ -11,6 +11,7 @@ import type { Publisher } from './publisher.ts';
 import { Receiver } from './receiver.ts';
 import { Repair, type Pass } from './repair.ts';
 import { RepairDesk } from './repair-desk.ts';
+import type { Strong } from './strong/strong.ts';
 import { Succession } from './succession.ts';
 import { unpark } from './unpark.ts';
 import { ZoneLevel } from './zone-level.ts';
@@ -45,6 +46,7 @@ export type PeersParts = {
   cells: Cells;
   generations: Generations;
   queue: AppendQueue;
+  strong: Strong;
   /** Does this region have the writes of a token, committed? */
   holds(token: Token): Promise<boolean>;
 };
@@ -112,16 +114,26 @@ export class Peers {
         failed: (error) => notice({ what: 'succession-failed', why: String(error) }),
       },
     );
-    const { holds } = parts;
-    const desk = new RepairDesk({ bus, store, time, holds, decide: (asked) => decisions.answer(asked) });
+    const { holds, strong } = parts;
+    const desk = new RepairDesk({
+      bus,
+      store,
+      time,
+      holds,
+      decide: (asked) => decisions.answer(asked),
+      strong: (talk, asked) => strong.answer(talk, asked),
+    });
     this.zone = new ZoneLevel({ time, peers, holds: (peer, token) => desk.askHolds(peer, token) });
     bus.hearReports((report) => this.zone.report(report));
   }
 
   /** Receives from all peers and compares with them until the signal fires; rejects with the store's error before it begins. */
   async run(signal: AbortSignal): Promise<void> {
-    const { store } = this.#parts;
-    const unparked = await unpark(store, this.#events);
+    const { store, strong } = this.#parts;
+    const unparked = await unpark(store, {
+      ...this.#events,
+      changed: (version) => strong.learn(version),
+    });
     if (unparked > 0) this.#events.notice({ what: 'unparked', messages: unparked });
     // Another process may have been upgraded and have taken out what this one had parked.
     this.#parked.clear();
@@ -130,6 +142,7 @@ export class Peers {
       ...[...this.#receivers.values()].map((receiver) => receiver.run(signal)),
       this.#repair.run([...this.#receivers.keys()], signal),
       this.#succession.run(signal),
+      strong.keepUp(signal),
     ]);
   }
 
@@ -166,13 +179,14 @@ export class Peers {
   }
 
   #receiver(peer: string): Receiver {
-    const { region, bus, store, time } = this.#parts;
+    const { region, bus, store, time, strong } = this.#parts;
     return new Receiver(
       peer,
       { region, bus, store, time, parked: this.#parked },
       {
         applied: this.#events.applied,
         own: this.#events.own,
+        changed: (version) => strong.learn(version),
         behind: (peer) => this.#repair.request(peer),
         notice: (what, detail) => this.#events.notice({ what, ...detail }),
       },

@@ -1,4 +1,5 @@
-import type { Cell, Decision, Entry, Mentions, Message, NameDigest } from '@causeway/protocol';
+import type { Cell, Decision, Entry, Mentions, Message, NameDigest, Talk } from '@causeway/protocol';
+import type { StrongStore } from './strong/ports.ts';
 
 /** How many buckets the names of a zone are spread over, see bucketOf. */
 export const BUCKETS = 1_024;
@@ -38,7 +39,7 @@ export type SegmentIndex = {
 };
 
 /** One row of the log, with its index when it belongs to a segment. */
-export type Row = { entry: Exclude<Entry, { kind: 'heartbeat' }>; index?: SegmentIndex };
+export type Row = { entry: Extract<Entry, { kind: 'update' | 'cells' }>; index?: SegmentIndex };
 
 /** A row that waits for publication under its number in this region's outbox. */
 export type OutboxRow = { seq: number; entry: Row['entry'] };
@@ -244,7 +245,7 @@ export class Doubtful extends Error {
  * Durable state of one zone in one region. Every method that writes is one transaction and
  * resolves only after its commit; it rejects with Refused, Unavailable or Doubtful.
  */
-export interface Store {
+export interface Store extends StrongStore {
   /** How many appends may be under way at once. */
   readonly lanes: number;
   /**
@@ -435,7 +436,7 @@ export type Hello = {
 export type StoredUpTo = { region: string; incarnation: string; sequence: number; messageId: string };
 
 /** What can be asked of a region, besides hello. Bodies are the asker's business. */
-export type Operation = 'buckets' | 'names' | 'state' | 'cells' | 'holds' | 'decide';
+export type Operation = 'buckets' | 'names' | 'state' | 'cells' | 'holds' | 'decide' | Talk;
 
 /** Hears what is said of presence. Nothing of it is stored, and all of it may be missed, repeated or late. */
 export type PresenceEar = {

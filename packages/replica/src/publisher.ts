@@ -1,4 +1,4 @@
-import { encodeEntry, nameOfEntry } from '@causeway/protocol';
+import { encodeEntry, nameOfEntry, type Version } from '@causeway/protocol';
 import { BusDown, type Bus, type Hello, type OutboxRow, type Store, type Time } from './ports.ts';
 
 /** Rows kept in memory for publication; beyond it they are read from the outbox again. */
@@ -13,6 +13,8 @@ const RETRY_MS = 250;
 const OUTBOX = { rows: 1_000_000, countEveryMs: 10_000 } as const;
 /** About so many messages make the mean size. */
 const MEAN_OF = 100;
+/** Changes of strong logs that wait to be announced; the oldest are dropped, since the directory shows them too. */
+const ANNOUNCED = 1_000;
 /** Published rows leave the outbox together, at most this much later. */
 const SETTLE_MS = 25;
 
@@ -55,6 +57,8 @@ export class Publisher {
   #wakeSettling: () => void = () => undefined;
   #sending = 0;
   #wake: () => void = () => undefined;
+  #announced: Version[] = [];
+  #wakeAnnouncing: () => void = () => undefined;
   #hello: Hello | undefined;
   /** Rows left the outbox unpublished: what follows them has to be under another incarnation. */
   #isLapsed = false;
@@ -110,6 +114,13 @@ export class Publisher {
     this.#wake();
   }
 
+  /** A version of a strong log that was decided here. Nobody depends on it: it only saves peers a look at the directory. */
+  announce(version: Version): void {
+    this.#announced.push(version);
+    if (this.#announced.length > ANNOUNCED) this.#announced.shift();
+    this.#wakeAnnouncing();
+  }
+
   /** Publishes until the signal fires; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     const others = Promise.all([this.#settling(signal), this.#counting(signal)]);
@@ -124,7 +135,12 @@ export class Publisher {
       const either = AbortSignal.any([signal, session.signal]);
       try {
         await this.#open();
-        await Promise.race([this.#publishing(either), this.#heartbeats(either), this.#sweeping(either)]);
+        await Promise.race([
+          this.#publishing(either),
+          this.#announcing(either),
+          this.#heartbeats(either),
+          this.#sweeping(either),
+        ]);
       } catch (error) {
         this.#hello = undefined;
         session.abort();
@@ -133,6 +149,7 @@ export class Publisher {
       } finally {
         session.abort();
         this.#wake();
+        this.#wakeAnnouncing();
       }
     }
   }
@@ -279,6 +296,23 @@ export class Publisher {
     }
   }
 
+  async #announcing(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const version = this.#announced[0];
+      if (version === undefined) {
+        await new Promise<void>((resolve) => {
+          this.#wakeAnnouncing = resolve;
+        });
+        continue;
+      }
+      const { incarnation } = this.#hello!;
+      const entry = { kind: 'change', version } as const;
+      const id = `${incarnation}.c${version.workspace}.${version.version}`;
+      await this.#publish({ id, name: nameOfEntry(entry), bytes: encodeEntry(entry) }).catch(unlessTooLarge);
+      if (this.#announced[0] === version) this.#announced.shift();
+    }
+  }
+
   /** Counts the outbox now and then, with or without a broker, and keeps it within its bound. */
   async #counting(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -334,4 +368,9 @@ export class Publisher {
       }
     }
   }
+}
+
+/** What the broker can never take is left to the directory. */
+function unlessTooLarge(error: unknown): void {
+  if (!(error instanceof RangeError)) throw error;
 }

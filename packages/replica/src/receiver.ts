@@ -6,6 +6,7 @@ import {
   nameOfEntry,
   parseName,
   type Entry,
+  type Version,
 } from '@causeway/protocol';
 import { updateRow } from './append-queue.ts';
 import {
@@ -27,6 +28,8 @@ export type ReceiverEvents = {
   applied(rows: readonly Row[], result: Committed): void;
   /** What this region writes because of the peer's rows (see Channels.raisedBy). */
   own(rows: readonly Row[]): Promise<Row[]>;
+  /** The peer has this version of a strong log in force. */
+  changed(version: Version): void;
   /** The stream cannot show that nothing is missing: states have to be compared. */
   behind(peer: string): void;
   /** Something that an operator should hear of. */
@@ -294,6 +297,11 @@ export class Receiver {
         else this.#park(batch, name, decoded.version, bytes);
         continue;
       }
+      if (decoded.ok && decoded.entry.kind === 'change' && nameOfEntry(decoded.entry) === name) {
+        // Nothing to store with the cursor: what gets lost here shows in the directory.
+        this.#events.changed(decoded.entry.version);
+        continue;
+      }
       const row = decoded.ok && isRow(decoded.entry, name) ? readRow(decoded.entry) : undefined;
       if (row === undefined) this.#park(batch, name, 0, bytes);
       else if (this.#parked.has(name)) this.#park(batch, name, ENVELOPE_VERSION, bytes);
@@ -407,8 +415,8 @@ const incarnationOf = (messageId: string): string => messageId.slice(0, messageI
 
 /** A message is believed only where subject and content name the same thing (R12). */
 export const isRow = (entry: Entry, name: string): entry is Row['entry'] =>
-  entry.kind !== 'heartbeat' &&
-  (entry.kind === 'update' ? entry.name : entry.scope) === name &&
+  (entry.kind === 'update' || entry.kind === 'cells') &&
+  nameOfEntry(entry) === name &&
   parseName(name) !== undefined;
 
 /** A row of the log; undefined for bytes that are no update. */

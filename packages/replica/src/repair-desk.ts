@@ -9,6 +9,7 @@ import {
   isDocument,
   type StateAnswer,
   type StatesQuestion,
+  type Talk,
   type Token,
 } from '@causeway/protocol';
 import * as Y from 'yjs';
@@ -31,6 +32,8 @@ type Parts = {
   time: Time;
   holds(token: Token): Promise<boolean>;
   decide(question: Uint8Array): Promise<Uint8Array>;
+  /** What is asked about strong logs. */
+  strong(talk: Talk, question: Uint8Array): Promise<Uint8Array>;
 };
 
 /** Answers what other regions ask of this one, and asks what has no other place. */
@@ -64,6 +67,8 @@ export class RepairDesk {
         return this.#answerHolds(question);
       case 'decide':
         return this.#parts.decide(question);
+      default:
+        return this.#parts.strong(operation, question);
     }
   }
 

@@ -37,6 +37,8 @@ import { ZonePresence } from './presence/presence.ts';
 import { prune } from './prune.ts';
 import { Projector } from './projector.ts';
 import { Publisher } from './publisher.ts';
+import type { Founding } from './strong/ports.ts';
+import { Strong } from './strong/strong.ts';
 import { Tail } from './tail.ts';
 import { Tidier } from './tidy.ts';
 import { Tokens } from './tokens.ts';
@@ -50,6 +52,8 @@ export type ReplicaOptions = {
   bus: Bus;
   time: Time;
   random: Random;
+  /** What the manifest says of the zone's workspaces; a replica without any has no strong half. */
+  workspaces?: readonly Founding[];
   notice(notice: Notice): void;
 };
 
@@ -92,6 +96,8 @@ export class Replica {
   readonly publisher: Publisher;
   readonly compactor: Compactor;
   readonly presence: ZonePresence;
+  /** Members, channels and private membership: decided, not merged. */
+  readonly strong: Strong;
   readonly #options: ReplicaOptions;
   readonly #queue: AppendQueue;
   readonly #channels: Channels;
@@ -140,7 +146,10 @@ export class Replica {
       { store, documents: this.documents, cells: this.cells, time },
       { brought: (live) => this.#canvases.brought(live), changed: (names) => this.#changed(names) },
     );
-    bus.hear((messages) => this.#tail.hear(messages));
+    bus.hear((messages) => {
+      this.#tail.hear(messages);
+      this.strong.hear(messages);
+    });
     this.#channels = new Channels(store, this.cells, region, regions.length);
     const lookup = new Lookup(store);
     this.#context = {
@@ -200,6 +209,10 @@ export class Replica {
       up: (incarnation) => options.notice({ what: 'bus-up', incarnation }),
     });
     this.presence = new ZonePresence(options);
+    this.strong = new Strong(
+      { ...options, workspaces: options.workspaces ?? [] },
+      { decided: (version) => this.publisher.announce(version), notice: options.notice },
+    );
     this.generations = new Generations(this.cells);
     const { documents, cells, generations } = this;
     this.#canvases = new CanvasWrites({ documents, generations, queue: this.#queue }, (error) =>
@@ -212,6 +225,7 @@ export class Replica {
         cells,
         generations,
         queue: this.#queue,
+        strong: this.strong,
         holds: (token) => this.#tokens.holds(token),
       },
       {
@@ -232,6 +246,7 @@ export class Replica {
       this.#leaving(signal),
       this.#tail.run(signal),
       this.presence.run(signal),
+      this.strong.follow(signal),
       this.#inRole('projector', (leading) => this.#projector.run(leading), signal),
     ]);
   }

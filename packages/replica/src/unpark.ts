@@ -1,10 +1,12 @@
-import { ENVELOPE_VERSION, decodeEntry } from '@causeway/protocol';
+import { ENVELOPE_VERSION, decodeEntry, nameOfEntry, type Version } from '@causeway/protocol';
 import { isRow, readRow } from './receiver.ts';
 import { Refused, type Committed, type Row, type Store } from './ports.ts';
 
 export type UnparkEvents = {
   applied(rows: readonly Row[], result: Committed): void;
   own(rows: readonly Row[]): Promise<Row[]>;
+  /** A peer has this version of a strong log in force. */
+  changed(version: Version): void;
 };
 
 /** Rows in one transaction. */
@@ -22,6 +24,8 @@ export async function unpark(store: Store, events: UnparkEvents): Promise<number
     for (const [peer, messages] of Map.groupBy(parked, ({ peer }) => peer)) {
       const rows = messages.flatMap(({ name, bytes }) => {
         const decoded = decodeEntry(bytes);
+        if (decoded.ok && decoded.entry.kind === 'change' && nameOfEntry(decoded.entry) === name)
+          events.changed(decoded.entry.version);
         const row = decoded.ok && isRow(decoded.entry, name) ? readRow(decoded.entry) : undefined;
         return row === undefined ? [] : [row];
       });

@@ -13,6 +13,11 @@ const OPERATIONS: Readonly<Record<Operation, true>> = {
   cells: true,
   holds: true,
   decide: true,
+  prepare: true,
+  changes: true,
+  heads: true,
+  change: true,
+  directory: true,
 };
 export const isOperation = (name: string): name is Operation => Object.hasOwn(OPERATIONS, name);
 

@@ -1,4 +1,12 @@
-import { compareText, type Cell, type Decision, type Message, type NameDigest } from '@causeway/protocol';
+import {
+  compareText,
+  type Cell,
+  type Decision,
+  type DirectoryRecord,
+  type Message,
+  type NameDigest,
+  type Version,
+} from '@causeway/protocol';
 import {
   Refused,
   type ApplyBatch,
@@ -11,6 +19,7 @@ import {
   type Heard,
   type Mark,
   type MessagePlace,
+  type NamedHead,
   type OutboxRow,
   type Parked,
   type Projection,
@@ -32,6 +41,7 @@ import { MemoryLog } from './memory-log.ts';
 import { copyOf, MemoryOutbox } from './memory-outbox.ts';
 import { MemoryParked } from './memory-parked.ts';
 import { MemoryStates } from './memory-states.ts';
+import { MemoryStrong } from './memory-strong.ts';
 import { MemoryViews } from './memory-views.ts';
 
 /** Operations of a store that can be made to fail. */
@@ -61,6 +71,7 @@ class Disk {
   readonly changes = new MemoryChanges();
   readonly parked = new MemoryParked();
   readonly decisions = new MemoryDecisions();
+  readonly strong = new MemoryStrong();
   readonly cursors = new Map<string, Cursor>();
   seq = 0;
   /** Number of the last commit. None is ever under way, so it is the horizon. */
@@ -384,6 +395,44 @@ export class MemoryStore implements Store {
 
   decision(document: string, generation: number): Promise<Decision | undefined> {
     return this.#operation('decision', () => this.#disk.decisions.decision(document, generation));
+  }
+
+  strongHeads(): Promise<NamedHead[]> {
+    return this.#operation('strongHeads', () => this.#disk.strong.heads());
+  }
+
+  strongVersions(workspace: string, after: number, limit: number): Promise<Version[]> {
+    return this.#operation('strongVersions', () => this.#disk.strong.versions(workspace, after, limit));
+  }
+
+  prepare(version: Version): Promise<boolean> {
+    return this.#operation('prepare', () => this.#disk.strong.prepare(version));
+  }
+
+  heldVersion(workspace: string, digest: string): Promise<Version | undefined> {
+    return this.#operation('heldVersion', () => this.#disk.strong.held(workspace, digest));
+  }
+
+  applyVersion(version: Version): Promise<boolean> {
+    return this.#operation('applyVersion', () => this.#disk.strong.apply(version));
+  }
+
+  versionOf(workspace: string, command: string): Promise<number | undefined> {
+    return this.#operation('versionOf', () => this.#disk.strong.versionOf(workspace, command));
+  }
+
+  directoryRecords(workspaces: readonly string[]): Promise<Map<string, DirectoryRecord>> {
+    return this.#operation('directoryRecords', () => this.#disk.strong.records(workspaces));
+  }
+
+  setDirectoryRecord(
+    workspace: string,
+    expected: DirectoryRecord | undefined,
+    next: DirectoryRecord,
+  ): Promise<boolean> {
+    return this.#operation('setDirectoryRecord', () =>
+      this.#disk.strong.setRecord(workspace, expected, next),
+    );
   }
 
   untidy(limit: number): Promise<Untidy[]> {

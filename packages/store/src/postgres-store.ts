@@ -1,4 +1,4 @@
-import type { Cell, Decision, Message, NameDigest } from '@causeway/protocol';
+import type { Cell, Decision, DirectoryRecord, Message, NameDigest, Version } from '@causeway/protocol';
 import {
   Unavailable,
   type ApplyBatch,
@@ -11,6 +11,7 @@ import {
   type Heard,
   type Mark,
   type MessagePlace,
+  type NamedHead,
   type OutboxRow,
   type Parked,
   type Projection,
@@ -38,6 +39,7 @@ import * as parked from './parked.ts';
 import { adoptIncarnation, incarnation } from './publishing.ts';
 import * as role from './role.ts';
 import * as states from './states.ts';
+import * as strong from './strong.ts';
 import * as tail from './tail.ts';
 import * as counts from './view-counts.ts';
 import * as views from './views.ts';
@@ -279,6 +281,42 @@ export class PostgresStore implements Store {
 
   decision(document: string, generation: number): Promise<Decision | undefined> {
     return this.#query(decisions.decision, document, generation);
+  }
+
+  strongHeads(): Promise<NamedHead[]> {
+    return this.#query(strong.strongHeads);
+  }
+
+  strongVersions(workspace: string, after: number, limit: number): Promise<Version[]> {
+    return this.#query(strong.strongVersions, workspace, after, limit);
+  }
+
+  prepare(version: Version): Promise<boolean> {
+    return this.#query(strong.prepare, version);
+  }
+
+  heldVersion(workspace: string, digest: string): Promise<Version | undefined> {
+    return this.#query(strong.heldVersion, workspace, digest);
+  }
+
+  applyVersion(version: Version): Promise<boolean> {
+    return this.#query(strong.applyVersion, version);
+  }
+
+  versionOf(workspace: string, command: string): Promise<number | undefined> {
+    return this.#query(strong.versionOf, workspace, command);
+  }
+
+  directoryRecords(workspaces: readonly string[]): Promise<Map<string, DirectoryRecord>> {
+    return this.#query(strong.directoryRecords, workspaces);
+  }
+
+  setDirectoryRecord(
+    workspace: string,
+    expected: DirectoryRecord | undefined,
+    next: DirectoryRecord,
+  ): Promise<boolean> {
+    return this.#query(strong.setDirectoryRecord, workspace, expected, next);
   }
 
   untidy(limit: number): Promise<Untidy[]> {

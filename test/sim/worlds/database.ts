@@ -33,6 +33,9 @@ const WRITES: ReadonlySet<StoreOperation> = new Set<StoreOperation>([
   'setDigests',
   'project',
   'rebuildViews',
+  'prepare',
+  'applyVersion',
+  'setDirectoryRecord',
 ]);
 const NAMES = Object.getOwnPropertyNames(MemoryStore.prototype).filter(
   (name) => name !== 'constructor' && name !== 'lead' && name !== 'close',

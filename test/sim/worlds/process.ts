@@ -90,8 +90,9 @@ export class Process {
   #mustBeDurable({ name, bytes }: { name: string; bytes: Uint8Array }): void {
     const { database, trace } = this.#parts;
     const decoded = decodeEntry(bytes);
-    if (!decoded.ok || decoded.entry.kind === 'heartbeat') return;
+    if (!decoded.ok) return;
     const { entry } = decoded;
+    if (entry.kind !== 'update' && entry.kind !== 'cells') return;
     const isDurable =
       entry.kind === 'cells'
         ? entry.cells.every(({ key, v }) => database.witness.holds({ scope: entry.scope, key, v }))
