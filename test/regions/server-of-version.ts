@@ -12,7 +12,9 @@ if (version !== undefined)
     load(url, context, next) {
       const loaded = next(url, context);
       if (!url.endsWith('/packages/protocol/src/versions.ts')) return loaded;
-      const source = loaded.source!.toString().replaceAll(/(ENVELOPE|FIRST|CHANGE)_VERSION = \d+/g, `$1_VERSION = ${version}`);
+      const source = loaded
+        .source!.toString()
+        .replaceAll(/(ENVELOPE|FIRST|CHANGE)_VERSION = \d+/g, `$1_VERSION = ${version}`);
       return { ...loaded, source };
     },
   });
