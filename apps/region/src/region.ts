@@ -11,7 +11,7 @@ import { AwarenessRooms } from './gateway/awareness.ts';
 import { closeHttp, openHttp } from './gateway/http.ts';
 import type { Readiness } from './gateway/operations.ts';
 import { RateLimits } from './gateway/limits.ts';
-import { SyncDoor } from './gateway/sync/door.ts';
+import { openDoors } from './gateway/doors.ts';
 import { Metrics, type Sample } from './metrics.ts';
 import { time } from './real-time.ts';
 import { Tokens } from './tokens.ts';
@@ -62,8 +62,8 @@ export async function runRegion(config: Config, log: Logger, signal: AbortSignal
   const parts = { config, log, tokens, access, metrics, limits, rooms, readiness, stopping: stopping.signal };
   const http = await openHttp(parts);
   opened.defer(() => closeHttp(http, ANSWER_MS));
-  const door = new SyncDoor(http.server, parts);
-  opened.defer(() => door.close());
+  const doors = openDoors(http.server, parts);
+  opened.defer(() => doors.close());
   opened.defer(() => stopping.abort());
 
   await http.listen(config.listen);

@@ -27,6 +27,7 @@ import { Difference } from './difference.ts';
 import { Documents } from './documents.ts';
 import { Generations } from './generations.ts';
 import { History } from './history.ts';
+import { holds } from './holds.ts';
 import { HybridClock, hybridFromText } from './hybrid-time.ts';
 import type { DocumentListener, LiveDocument } from './live-document.ts';
 import { Lookup } from './lookup.ts';
@@ -70,6 +71,8 @@ export type Reader = {
   since(stateVector: Uint8Array): Difference;
   /** The next piece of it, of about so many bytes. It may be shown when `committed` has resolved. */
   take(difference: Difference, bytes: number): { piece: Uint8Array; committed: Promise<void> };
+  /** Does the document hold all that an update says? Throws on bytes that are none; resolves and rejects like `read`. */
+  holds(update: Uint8Array): Promise<boolean>;
   close(): void;
 };
 
@@ -333,6 +336,11 @@ export class Replica {
         piece: difference.take(current(), bytes),
         committed: this.#queue.settled(name),
       }),
+      holds: async (update) => {
+        const isHeld = holds(current(), update);
+        await this.#queue.settled(name);
+        return isHeld;
+      },
       close: () => {
         live.listeners.delete(listener);
         unwatch();

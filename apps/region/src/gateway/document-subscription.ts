@@ -1,4 +1,4 @@
-import type { CausewayError } from '@causeway/protocol';
+import { CausewayError } from '@causeway/protocol';
 import { Difference, type Reader, type Replica } from '@causeway/replica';
 import type { Outgoing, Source } from './outgoing.ts';
 
@@ -61,12 +61,25 @@ export class DocumentSubscription implements Source {
     return this.#reader.stateVector();
   }
 
+  /** Is everything that this update says here, and committed? Rejects with `malformed-frame` for bytes that are none. */
+  async holds(update: Uint8Array): Promise<boolean> {
+    try {
+      return await this.#reader.holds(update);
+    } catch (error) {
+      throw asMalformed(error, 'these bytes are no Yjs update (format V1)');
+    }
+  }
+
   /**
    * The client has this, and wants the rest. A later question replaces an earlier one that has not
-   * been answered. Throws on bytes that are no state vector.
+   * been answered. Throws `malformed-frame` for bytes that are no state vector.
    */
   ask(stateVector: Uint8Array): void {
-    this.#lacking = this.#reader.since(stateVector);
+    try {
+      this.#lacking = this.#reader.since(stateVector);
+    } catch (error) {
+      throw asMalformed(error, 'this is no state vector');
+    }
     this.#held = undefined;
     this.#isFollowed = true;
     this.#isAsked = true;
@@ -128,6 +141,10 @@ export class DocumentSubscription implements Source {
     this.#parts.outgoing.update(this, update, this.#parts.updateMessage(update));
   }
 }
+
+/** Yjs throws whatever it stumbles over. */
+const asMalformed = (error: unknown, what: string): CausewayError =>
+  error instanceof CausewayError ? error : new CausewayError('malformed-frame', what);
 
 /** An update without structs and deletes, which providers send when they have nothing new. */
 export const isEmptyUpdate = (bytes: Uint8Array): boolean =>

@@ -18,7 +18,7 @@ import { canvasRoutes } from './rest/canvases.ts';
 import { channelRoutes } from './rest/channels.ts';
 import { messageRoutes } from './rest/messages.ts';
 import { operatorRoutes, type Readiness } from './operations.ts';
-import { isForSyncDoor } from './sync/door.ts';
+import { isForDoors } from './doors.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -58,7 +58,7 @@ export async function openHttp(parts: HttpParts): Promise<FastifyInstance> {
     return503OnClosing: false,
     routerOptions: { maxParamLength: 300 },
     // Any other `Upgrade` (curl offers h2c) is an ordinary request that would like to be more.
-    http: { shouldUpgradeCallback: isForSyncDoor },
+    http: { shouldUpgradeCallback: isForDoors },
     clientErrorHandler: answerUnreadable,
     frameworkErrors: sendProblem,
   });

@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { regionInMemory, type RegionInMemory } from '../../region-in-memory.ts';
 import { closeHttp, openHttp } from '../http.ts';
-import { SyncDoor } from './door.ts';
+import { openDoors } from '../doors.ts';
+import type { Sockets } from '../sockets.ts';
 
 const SEGMENT = '/v1/sync/acme/segment/general/1';
 /** Final frame of an unknown kind with bits that nobody agreed on. */
@@ -14,13 +15,13 @@ const BAD_FRAME = Uint8Array.of(0xf1, 0x85, 1, 2, 3, 4, 5);
 
 let region: RegionInMemory;
 let http: FastifyInstance;
-let door: SyncDoor;
+let door: Sockets;
 let port: number;
 
 beforeEach(async () => {
   region = await regionInMemory();
   http = await openHttp(region);
-  door = new SyncDoor(http.server, region);
+  door = openDoors(http.server, region);
   await http.listen({ host: '127.0.0.1', port: 0 });
   port = (http.server.address() as AddressInfo).port;
 });

@@ -1,17 +1,10 @@
-import {
-  CausewayError,
-  LIMITS,
-  channelScope,
-  messageScope,
-  type ErrorCode,
-  type Name,
-} from '@causeway/protocol';
+import { CausewayError, channelScope, messageScope, type ErrorCode, type Name } from '@causeway/protocol';
 import type { Replica } from '@causeway/replica';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
-import { Bucket } from '../../rate-limit.ts';
 import { AwarenessSubscription } from '../awareness-subscription.ts';
 import { DocumentSubscription, isEmptyUpdate } from '../document-subscription.ts';
+import { Incoming } from '../incoming.ts';
 import { Outgoing } from '../outgoing.ts';
 import { asCausewayError } from '../problems.ts';
 import { NOBODY, type AwarenessRooms } from '../awareness.ts';
@@ -25,14 +18,6 @@ import {
   updateFrame,
   type Frame,
 } from './frames.ts';
-
-/** What one socket may send: frames and bytes, on average a second and at once. */
-const FRAMES = { perSecond: 2_000, burst: 40_000 } as const;
-const BYTES = { perSecond: 2 * 1024 * 1024, burst: 32 * 1024 * 1024 } as const;
-/** Frames taken from a socket whose writes are not committed yet; beyond it we stop reading it. */
-const UNCOMMITTED = 256;
-/** Beats without a sign of life after which a client is given up. */
-const SILENT_BEATS = 2;
 
 export type SessionParts = {
   socket: WebSocket;
@@ -62,23 +47,25 @@ export type SessionParts = {
  */
 export class SyncSession {
   readonly #parts: SessionParts;
-  readonly #frames = new Bucket(FRAMES.perSecond, FRAMES.burst, Date.now());
-  readonly #bytes = new Bucket(BYTES.perSecond, BYTES.burst, Date.now());
+  readonly #incoming: Incoming;
   readonly #outgoing: Outgoing;
   #subscription: DocumentSubscription | undefined;
   #awareness: AwarenessSubscription | undefined;
   #unsubscribe: () => void = () => undefined;
   #hasFailed = false;
   #isClosed = false;
-  #uncommitted = 0;
-  #silentBeats = 0;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
     const { socket, wire } = parts;
-    this.#outgoing = new Outgoing({ wire, failed: (cause) => this.fail(cause) });
-    socket.on('message', (data: Buffer, isBinary: boolean) => this.#receive(data, isBinary));
-    socket.on('pong', () => (this.#silentBeats = 0));
+    const failed = (cause: unknown): void => this.fail(cause);
+    this.#outgoing = new Outgoing({ wire, failed });
+    this.#incoming = new Incoming({
+      socket,
+      frames: 'binary',
+      take: (data) => this.#act(readFrame(data)),
+      failed,
+    });
     socket.on('close', () => this.#ended());
   }
 
@@ -115,18 +102,14 @@ export class SyncSession {
   }
 
   /**
-   * To be called every ten seconds or so. Ends what an expired token opened, and clients that
-   * vanished without a word. The stock provider reconnects after 30 s without a message, and pings
-   * are none to it: whom we had nothing to say is sent a frame that says nothing.
+   * See Session.beat. The stock provider reconnects after 30 s without a message, and pings are none
+   * to it: whom we had nothing to say is sent a frame that says nothing.
    */
   beat(now: number): void {
-    const { socket, expires } = this.#parts;
     if (this.#isOver) return;
-    if (now >= expires) return this.fail(new CausewayError('unauthorized', 'the token has expired'));
-    // Nothing is heard of a socket that we do not read.
-    if (socket.isPaused) this.#silentBeats = 0;
-    if (this.#silentBeats++ >= SILENT_BEATS) return socket.terminate();
-    socket.ping();
+    if (now >= this.#parts.expires)
+      return this.fail(new CausewayError('unauthorized', 'the token has expired'));
+    this.#incoming.beat();
     if (!this.#outgoing.hasWritten) this.#outgoing.say(awarenessFrame(NOBODY));
     this.#outgoing.hasWritten = false;
   }
@@ -155,31 +138,12 @@ export class SyncSession {
     });
   }
 
-  #receive(data: Buffer, isBinary: boolean): void {
-    // Frames that a socket still held when it closed come even though it is paused.
-    if (this.#isOver || this.#subscription === undefined) return;
-    this.#silentBeats = 0;
-    const now = Date.now();
-    if (!isBinary) return this.fail(new CausewayError('malformed-frame', 'frames of this door are binary'));
-    if (data.length > LIMITS.frameBytes)
-      return this.fail(
-        new CausewayError('frame-too-large', `a frame holds at most ${LIMITS.frameBytes} bytes`),
-      );
-    if (!this.#frames.take(1, now) || !this.#bytes.take(data.length, now))
-      return this.fail(
-        new CausewayError('rate-limited', 'too much at once; reconnect and go on more slowly'),
-      );
-    try {
-      this.#act(readFrame(data));
-    } catch (error) {
-      this.fail(error);
-    }
-  }
-
   #act(frame: Frame): void {
+    // The socket is not read before the document is open; see Incoming.close for what comes all the same.
+    if (this.#subscription === undefined) return;
     switch (frame.kind) {
       case 'step1':
-        this.#ask(frame.stateVector);
+        this.#subscription.ask(frame.stateVector);
         break;
       case 'update':
         void this.#take(frame.bytes);
@@ -194,15 +158,6 @@ export class SyncSession {
     }
   }
 
-  #ask(stateVector: Uint8Array): void {
-    try {
-      this.#subscription!.ask(stateVector);
-    } catch (error) {
-      if (error instanceof CausewayError) throw error;
-      throw new CausewayError('malformed-frame', 'this is no state vector');
-    }
-  }
-
   async #take(bytes: Uint8Array): Promise<void> {
     if (isEmptyUpdate(bytes)) return;
     if (!this.#isWritable) {
@@ -210,14 +165,14 @@ export class SyncSession {
       const why = 'messages are written by commands: POST /v1/workspaces/…/messages';
       return this.fail(new CausewayError('read-only', why));
     }
-    const { socket, replica, document, member } = this.#parts;
-    if (++this.#uncommitted > UNCOMMITTED) socket.pause();
+    const { replica, document, member } = this.#parts;
+    const done = this.#incoming.hold(bytes.length);
     try {
       await replica.writeCanvas(document, bytes, member);
     } catch (error) {
       this.fail(error);
     } finally {
-      if (--this.#uncommitted <= UNCOMMITTED && socket.isPaused) socket.resume();
+      done();
     }
   }
 
@@ -247,5 +202,6 @@ export class SyncSession {
     this.#awareness = undefined;
     this.#unsubscribe();
     this.#outgoing.close();
+    this.#incoming.close();
   }
 }
