@@ -93,6 +93,7 @@ const BadgeSchema = Type.Object({
   unread: Type.Integer({ minimum: 0 }),
   mentions: Type.Integer({ minimum: 0 }),
   latest: optional(Type.String({ description: 'order time of the newest message' })),
+  first: optional(Type.String({ description: 'id of the first unread message' })),
 });
 
 export const ProblemSchema = Type.Object(

@@ -44,12 +44,30 @@ export class Cells {
     let slot = this.#slots.get(scope);
     if (slot === undefined) {
       slot = { held: new Map(), loading: undefined as never };
-      slot.loading = this.#load(scope, slot);
+      slot.loading = this.#load(scope, slot, this.#store.loadCells([scope]));
     }
     this.#slots.delete(scope);
     this.#slots.set(scope, slot);
     if (this.#slots.size > SCOPES) this.#slots.delete(this.#slots.keys().next().value!);
     return slot.loading;
+  }
+
+  /** The same for many scopes, in their order; those that are not in memory are read together. */
+  openAll(scopes: readonly string[]): Promise<ReadonlyMap<string, Held>[]> {
+    const missing = [...new Set(scopes)].filter((scope) => !this.#slots.has(scope));
+    if (missing.length > 1) {
+      const all = this.#store.loadCells(missing).then((cells) => Map.groupBy(cells, ({ scope }) => scope));
+      for (const scope of missing) {
+        const slot: Slot = { held: new Map(), loading: undefined as never };
+        slot.loading = this.#load(
+          scope,
+          slot,
+          all.then((found) => found.get(scope) ?? []),
+        );
+        this.#slots.set(scope, slot);
+      }
+    }
+    return Promise.all(scopes.map((scope) => this.open(scope)));
   }
 
   /** Cells that were just committed, here or elsewhere. */
@@ -115,9 +133,13 @@ export class Cells {
     return told !== undefined && !wins(cell, told);
   }
 
-  async #load(scope: string, slot: Slot): Promise<ReadonlyMap<string, Held>> {
+  async #load(
+    scope: string,
+    slot: Slot,
+    found: Promise<readonly Cell[]>,
+  ): Promise<ReadonlyMap<string, Held>> {
     try {
-      for (const cell of await this.#store.loadCells([scope])) mergeCell(slot.held, cell);
+      for (const cell of await found) mergeCell(slot.held, cell);
       return slot.held;
     } catch (error) {
       if (this.#slots.get(scope) === slot) this.#slots.delete(scope);

@@ -29,6 +29,7 @@ export { WorkspaceState, type Applied, type Audience, type ChannelState } from '
 export { Strong } from './strong/strong.ts';
 export { Replica, type Reader, type ReplicaOptions } from './replica.ts';
 export { Segment, type Copy } from './segment.ts';
+export { Tally, type Unread, type UnreadReader } from './unread.ts';
 export { indexUpdate } from './segment-index.ts';
 export { SEGMENT, highestTop, topKey } from './segment-rule.ts';
 export { newestFirst, unionOf } from './union.ts';

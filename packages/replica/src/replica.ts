@@ -6,6 +6,7 @@ import {
   nameOfEntry,
   parseName,
   type Ack,
+  type Badge,
   type Cell,
   type Command,
   type Message,
@@ -14,6 +15,7 @@ import {
 } from '@causeway/protocol';
 import * as Y from 'yjs';
 import { AppendQueue } from './append-queue.ts';
+import { Badges } from './badges.ts';
 import { CanvasWrites } from './canvas-writes.ts';
 import { Cells, type CellListener } from './cells.ts';
 import { Channels } from './channels.ts';
@@ -98,6 +100,7 @@ export class Replica {
   readonly history: History;
   readonly publisher: Publisher;
   readonly compactor: Compactor;
+  readonly #badges: Badges;
   readonly presence: ZonePresence;
   /** Members, channels and private membership: decided, not merged. */
   readonly strong: Strong;
@@ -181,6 +184,7 @@ export class Replica {
       time,
       began: () => this.#tail.started(),
     });
+    this.#badges = new Badges({ store, cells: this.cells, view, regions, time });
     this.#projector = new Projector(
       {
         store,
@@ -364,6 +368,24 @@ export class Replica {
     return this.history.page(workspace, channel, before, limit, after);
   }
 
+  /** What a member has not read in these channels, in their order, as far as the view has come. */
+  badges(workspace: string, member: string, channels: readonly string[]): Promise<Badge[]> {
+    return this.#badges.ofMember(workspace, member, channels);
+  }
+
+  /** What these members have not read in one channel, in their order. */
+  badgesOfChannel(workspace: string, channel: string, members: readonly string[]): Promise<Badge[]> {
+    return this.#badges.ofChannel(workspace, channel, members);
+  }
+
+  /**
+   * Calls `changed` with the scope of a channel when its messages changed, whoever wrote them, until the
+   * returned function is called. Markers are cells of their member, and are watched there.
+   */
+  watchBadges(changed: (scope: string) => void): () => void {
+    return this.#badges.watch(changed);
+  }
+
   /** Does this region have the writes of a token, committed? Throws `invalid-request` for what is no token. */
   holds(token: Token): Promise<boolean> {
     return this.#tokens.holds(token);
@@ -460,6 +482,7 @@ export class Replica {
   /** Something of these names is committed, by whomever: those who wait for it look, and so does the projector. */
   #changed(names: ReadonlySet<string>): void {
     this.#tokens.changed(names);
+    this.#badges.changed(names);
     this.#projector.nudge();
     this.#peers.changed(names);
   }
