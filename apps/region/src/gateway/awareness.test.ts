@@ -1,58 +1,8 @@
 import * as encoding from 'lib0/encoding';
 import { describe, expect, it } from 'vitest';
-import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate } from 'y-protocols/awareness';
-import * as Y from 'yjs';
-import { AwarenessRooms, type AwarenessPeer, type AwarenessRoom } from './awareness.ts';
-
-/** A stock provider: it announces itself, and repeats every change that it hears of, as y-websocket does. */
-class Provider implements AwarenessPeer {
-  readonly member: string;
-  readonly awareness = new Awareness(new Y.Doc());
-  readonly #rooms: AwarenessRooms;
-  #room: AwarenessRoom | undefined;
-
-  constructor(rooms: AwarenessRooms, member: string) {
-    this.#rooms = rooms;
-    this.member = member;
-    this.awareness.setLocalState({ name: member });
-    this.awareness.on('update', ({ added, updated, removed }: Record<string, number[]>) =>
-      this.announce([...added!, ...updated!, ...removed!]),
-    );
-  }
-
-  get id(): number {
-    return this.awareness.clientID;
-  }
-
-  get sees(): string[] {
-    return [...this.awareness.getStates().values()].map(({ name }) => name as string).sort();
-  }
-
-  connect(): this {
-    this.#room = this.#rooms.join('canvas', this);
-    this.announce([this.id]);
-    return this;
-  }
-
-  disconnect(): void {
-    this.#rooms.leave('canvas', this);
-    this.#room = undefined;
-  }
-
-  /** Our own state and what we heard of others, as we hold it. */
-  announce(clients: number[]): void {
-    this.#room?.announce(this, encodeAwarenessUpdate(this.awareness, clients));
-  }
-
-  /** Sends bytes as they are; whether they were taken for an awareness message. */
-  raw(payload: Uint8Array): boolean {
-    return this.#room!.announce(this, payload);
-  }
-
-  send(payload: Uint8Array): void {
-    applyAwarenessUpdate(this.awareness, payload, 'server');
-  }
-}
+import { encodeAwarenessUpdate } from 'y-protocols/awareness';
+import { Provider } from './awareness-provider.ts';
+import { AwarenessRooms } from './awareness.ts';
 
 const payloadOf = (...entries: [client: number, clock: number, state: string][]): Uint8Array => {
   const to = encoding.createEncoder();

@@ -88,7 +88,7 @@ export class Shares {
       stop: this.#parts.attend(topic),
     };
     this.#topics.set(topic, shared);
-    for (const region of this.#parts.regions) this.#parts.ask(region, { kind: 'topics', topics: [topic] });
+    for (const region of this.#parts.regions) this.#askAll(region, undefined, [topic]);
     return {
       changed: () => {
         shared.hasChanges = true;
@@ -125,7 +125,7 @@ export class Shares {
       isEmpty,
     });
     shared.listener.heard(key, said.payload, isWhole);
-    if (said.kind === 'part' && said.after !== latest) this.#ask(region, said.process, topic);
+    if (said.kind === 'part' && said.after !== latest) this.#askAll(region, said.process, [topic]);
   }
 
   asked(question: Question & { kind: 'topics' | 'word' }): void {
@@ -141,11 +141,18 @@ export class Shares {
     this.#parts.later();
   }
 
-  /** What a region said may have been missed. */
+  /** What a region said may have been missed: those who share are asked, and those who did, by name. */
   opened(region: string): void {
-    const topics = [...this.#topics.keys()];
-    for (let at = 0; at < topics.length; at += BOUNDS.entries)
-      this.#parts.ask(region, { kind: 'topics', topics: topics.slice(at, at + BOUNDS.entries) });
+    this.#askAll(region, undefined, [...this.#topics.keys()]);
+    const byProcess = new Map<string, string[]>();
+    for (const [topic, { parts }] of this.#topics)
+      for (const part of parts.values()) {
+        if (part.region !== region || part.isEmpty) continue;
+        const topics = byProcess.get(part.process);
+        if (topics === undefined) byProcess.set(part.process, [topic]);
+        else topics.push(topic);
+      }
+    for (const [process, topics] of byProcess) this.#askAll(region, process, topics);
   }
 
   gone(process: string): void {
@@ -170,7 +177,7 @@ export class Shares {
         if (part.isEmpty || this.#beat - part.heardAt < TIMES.silentBeats) continue;
         // Living clients renew their state: a last word may have been lost, after which no other one comes.
         part.heardAt = this.#beat;
-        this.#ask(part.region, part.process, topic);
+        this.#askAll(part.region, part.process, [topic]);
       }
     }
   }
@@ -205,8 +212,10 @@ export class Shares {
     this.#parts.announce(topic, { kind: 'whole', process, n: ++this.#n, payload: NOTHING });
   }
 
-  #ask(region: string, process: string, topic: string): void {
-    this.#parts.ask(region, { kind: 'topics', process, topics: [topic] });
+  #askAll(region: string, process: string | undefined, topics: readonly string[]): void {
+    const asked = process === undefined ? {} : { process };
+    for (let at = 0; at < topics.length; at += BOUNDS.entries)
+      this.#parts.ask(region, { kind: 'topics', ...asked, topics: topics.slice(at, at + BOUNDS.entries) });
   }
 }
 
