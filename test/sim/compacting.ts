@@ -97,7 +97,7 @@ export class Bench {
   /** The view has read everything. */
   async project(): Promise<void> {
     const { position: from } = await this.store.viewState();
-    await this.store.project({ from, to: await this.store.horizon(), messages: [], gone: [] });
+    await this.store.project({ from, to: await this.store.horizon(), messages: [], gone: [], awaiting: [] });
   }
 
   /** Waits until nothing is stale any more, with the view and the broker keeping up. */

@@ -1,5 +1,8 @@
+import { base64url, channelScope, segmentName } from '@causeway/protocol';
+import { Segment, indexUpdate, timeOfPost, type Row } from '@causeway/replica';
 import { afterEach, describe, expect, it } from 'vitest';
-import { World, outcomeOf } from './world.ts';
+import * as Y from 'yjs';
+import { CHANNEL, WORKSPACE, World, outcomeOf } from './world.ts';
 
 /** What random worlds found (docs/simulation.md), told as short as it can be. */
 let world: World;
@@ -11,7 +14,114 @@ const refuseAnswers = (count: number): void => {
   for (const { name } of world.regions) world.network.broker(name).answersToLose = count;
 };
 
+/** Rows of one segment as a peer's processes write them, for arrivals in any order. */
+class Author {
+  readonly #doc = new Y.Doc();
+  readonly #segment = new Segment(this.#doc);
+  readonly #name: string;
+
+  constructor(number: number) {
+    this.#name = segmentName(WORKSPACE, CHANNEL, number);
+  }
+
+  row(client: number, write: (segment: Segment) => void): Row {
+    const emitted: Uint8Array[] = [];
+    this.#doc.clientID = client;
+    this.#doc.once('update', (update: Uint8Array) => emitted.push(update));
+    this.#doc.transact(() => write(this.#segment));
+    const [bytes] = emitted;
+    return {
+      entry: { kind: 'update', name: this.#name, bytes: bytes! },
+      index: indexUpdate(this.#name, bytes!)!,
+    };
+  }
+
+  post(client: number, id: string, body: string): Row {
+    return this.row(client, (segment) => {
+      segment.post(id, timeOfPost(world.time.now() * 1024, client), { a: 'ada', b: body, o: 'eu' });
+    });
+  }
+}
+
+const messageId = (n: number): string => base64url(new Uint8Array(16).fill(n));
+const arrive = (...rows: Row[]): Promise<unknown> =>
+  world.region('us').store.apply({ peer: 'eu', rows, own: [], parked: [] });
+
+/** The bodies that the view of us shows, once it has passed all that is committed. */
+async function shown(): Promise<string[]> {
+  const { store } = world.region('us');
+  const horizon = await store.horizon();
+  await world.until(async () => {
+    world
+      .at('us')
+      .messages(WORKSPACE, CHANNEL, undefined, 1)
+      .catch(() => undefined);
+    return (await store.viewState()).position >= horizon;
+  }, 'the view has passed');
+  const messages = await store.viewMessages(channelScope(WORKSPACE, CHANNEL), undefined, 100);
+  return messages.map(({ body }) => body).sort();
+}
+
 describe('found by random worlds', () => {
+  it.each(['the same process', 'another process'])(
+    'R9 a message that waited for a missing row is shown when that has come, by %s (seeds 2963, 4815, 9167 of 2026-11-26)',
+    async (who) => {
+      open();
+      const author = new Author(1);
+      const [first, second] = [author.post(7, messageId(1), 'first'), author.post(7, messageId(2), 'second')];
+      const edit = author.row(8, (segment) => {
+        segment.edit(messageId(2), messageId(3), { b: 'second, edited', v: 1 });
+      });
+      await arrive(second, edit);
+      expect(await shown()).toEqual([]);
+      expect(await world.region('us').store.awaiting()).toHaveLength(1);
+      if (who === 'another process') {
+        world.region('us').processes[0]!.crash();
+        world.start('us');
+      }
+      await arrive(first);
+      await world.until(async () => (await shown()).length === 2, 'both are shown', 5_000);
+      expect(await shown()).toEqual(['first', 'second, edited']);
+      expect(await world.region('us').store.awaiting()).toEqual([]);
+    },
+  );
+
+  it('R3 a delete whose mark waits for a missing row takes nothing away before, and then everything (seed 3614 of 2026-11-26)', async () => {
+    open();
+    const author = new Author(1);
+    const id = messageId(1);
+    await arrive(
+      author.post(7, id, 'first text'),
+      author.row(8, (segment) => {
+        segment.edit(id, messageId(2), { b: 'edited', v: 1 });
+      }),
+    );
+    const missing = author.post(9, messageId(3), 'missing');
+    await arrive(author.row(9, (segment) => segment.delete(id)));
+    const name = segmentName(WORKSPACE, CHANNEL, 1);
+    const texts = async (): Promise<string[]> => {
+      const { segment } = await world.at('us').documents.open(name);
+      return [...segment!.ids()].map((each) => segment!.copy(each).edits.at(-1)?.value.b ?? 'no edit');
+    };
+    expect(await texts()).toEqual(['edited']);
+    expect(await shown()).toEqual(['edited']);
+    await arrive(missing);
+    await world.until(async () => (await shown())[0] === 'missing', 'the other one', 5_000);
+    expect(await texts()).toEqual(['no edit']);
+    expect(await shown()).toEqual(['missing']);
+  });
+
+  it('R3 a delete that waits for a missing row reaches the other copies of its message at once', async () => {
+    open();
+    const id = messageId(1);
+    const [one, two] = [new Author(1), new Author(2)];
+    await arrive(one.post(7, id, 'twice'), two.post(8, id, 'twice'));
+    one.post(9, messageId(3), 'missing');
+    await arrive(one.row(9, (segment) => segment.delete(id)));
+    const { segment } = await world.at('us').documents.open(segmentName(WORKSPACE, CHANNEL, 2));
+    await world.until(() => segment!.isDeleted(id), 'deleted in the other segment', 60_000);
+  });
+
   it('R3 level zone is not given for what a peer stored behind a gap and cannot read', async () => {
     open();
     await world.at('us').execute(world.post('before'));

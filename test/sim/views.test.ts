@@ -181,7 +181,7 @@ describe('the view of messages', () => {
     const mentions = { members: ['ben'], channel: false, here: false };
     const copies = [{ segment: 1, client: 1, clock: 1 }];
     const messages = [wrong, none].map((message) => ({ channel: SCOPE, message, mentions, copies }));
-    await region.store.project({ from: position, to: position + 1, messages, gone: [] });
+    await region.store.project({ from: position, to: position + 1, messages, gone: [], awaiting: [] });
     expect(Object.keys(await view(region))).toHaveLength(2);
     await rebuild(region);
     expect(await view(region)).toEqual(await truth(region));

@@ -1,5 +1,6 @@
 import { LIMITS, parseName, type CausewayError } from '@causeway/protocol';
 import * as Y from 'yjs';
+import { hasPending } from './comparable.ts';
 import {
   integrate,
   integrateLeftover,
@@ -31,6 +32,8 @@ export type ClientUpdate<What = Uint8Array | Leftover> = {
 const WAITING_BYTES = 1024 * 1024;
 /** Every waiting update costs something, however small. */
 const WAITING_COST = 256;
+/** Bytes of updates that wait beside a segment; what does not fit is applied as it is. */
+const AHEAD_BYTES = 1024 * 1024;
 /** Rows of the log that the tail need not bring; beyond it they are read again. */
 const OWN_ROWS = 10_000;
 
@@ -46,24 +49,29 @@ export class LiveDocument {
   /** Present for segments. */
   readonly segment: Segment | undefined;
   dropped = false;
+  readonly #isSegment: boolean;
   #bytes: number;
   /** At least the bytes of its state; exactly those when nothing came since it was measured. */
   #stateBytes: number;
   #isMeasured = false;
   #waiting: ClientUpdate<Leftover>[] = [];
   #waitingBytes = 0;
+  /** Updates of a segment that delete and whose beginning is missing. */
+  #ahead: Uint8Array[] = [];
+  #aheadBytes = 0;
   /** Rows that this copy made, by their id in the log, until the tail has listed them. */
   readonly #own = new Set<number>();
   #emitted: Uint8Array | undefined;
 
   constructor(name: string, rows: readonly Uint8Array[]) {
     this.name = name;
+    this.#isSegment = parseName(name)?.kind === 'segment';
     this.doc.transact(() => {
       for (const row of rows) this.#apply(row);
     }, 'local');
     this.#bytes = rows.reduce((sum, row) => sum + row.length, 0);
     this.#stateBytes = this.#bytes;
-    if (parseName(name)?.kind === 'segment') this.segment = new Segment(this.doc);
+    if (this.#isSegment) this.segment = new Segment(this.doc);
     this.doc.on('update', (bytes: Uint8Array) => {
       this.#bytes += bytes.length;
       this.#stateBytes += bytes.length;
@@ -74,7 +82,12 @@ export class LiveDocument {
 
   /** Bytes of the updates it was made of and of those that wait; a measure for what it holds. */
   get bytes(): number {
-    return this.#bytes + this.#waitingBytes;
+    return this.#bytes + this.#waitingBytes + this.#aheadBytes;
+  }
+
+  /** Does what came wait for something that is missing? What it says is not shown, then. */
+  get isLacking(): boolean {
+    return this.#ahead.length > 0 || hasPending(this.doc);
   }
 
   /** Applies what another region or process committed, and tells subscribers what it brought. */
@@ -155,8 +168,34 @@ export class LiveDocument {
     this.doc.destroy();
   }
 
+  /**
+   * Yjs carries out the deletes of an update at once, and lets its structs wait while something before them is missing:
+   * the edits of a message would be gone before the mark of its deletion has come, and its first text show again.
+   * In a segment such an update waits as a whole.
+   */
   #apply(bytes: Uint8Array): void {
+    if (this.#isAhead(bytes) && this.#aheadBytes + bytes.length <= AHEAD_BYTES) {
+      this.#ahead.push(bytes);
+      this.#aheadBytes += bytes.length;
+      return;
+    }
     integrate(this.doc, bytes, 'peer');
+    if (this.#ahead.length === 0) return;
+    const due = this.#ahead.find((waiting) => !this.#isAhead(waiting));
+    if (due === undefined) return;
+    this.#ahead = this.#ahead.filter((waiting) => waiting !== due);
+    this.#aheadBytes -= due.length;
+    this.#apply(due);
+  }
+
+  /** Only rows of one author begin somewhere; what holds more is a whole state or a difference. */
+  #isAhead(bytes: Uint8Array): boolean {
+    // The delete set stands last, and only an empty one ends with 0.
+    if (!this.#isSegment || bytes.at(-1) === 0) return false;
+    const { structs } = Y.decodeUpdate(bytes);
+    const first = structs[0];
+    if (first === undefined || structs.some(({ id }) => id.client !== first.id.client)) return false;
+    return first.id.clock > Y.getState(this.doc.store, first.id.client);
   }
 
   #integrateUpdate({ what }: ClientUpdate): Leftover | undefined {

@@ -172,6 +172,12 @@ export type ViewState = {
   rebuildTo: number;
 };
 
+/**
+ * A segment that lacked something when rows of it were projected, and the messages that they touched: Yjs may not
+ * have shown them yet, and the row that makes it show them need not name them.
+ */
+export type Awaiting = { document: string; ids: string[] };
+
 /** What a projector writes in one transaction. */
 export type Projection = {
   /** The position that it started from: when it is another one by now, nothing is written. */
@@ -180,6 +186,8 @@ export type Projection = {
   messages: MessageRow[];
   /** What is not shown: deleted messages, and with `notYet` those of which only edits are here. */
   gone: (MessagePlace & { notYet?: true })[];
+  /** Takes the place of what was kept for these documents; without ids nothing is kept any more. */
+  awaiting: Awaiting[];
 };
 
 /** Something as it is now, and the commit that changed it last. A cell's commit wrote it; a message's is that of its projection. */
@@ -319,6 +327,8 @@ export interface Store extends StrongStore {
   names(buckets: readonly number[], after: string, limit: number): Promise<NameDigest[]>;
 
   viewState(): Promise<ViewState>;
+  /** What projectors kept of segments that lack something, ordered by document. */
+  awaiting(): Promise<Awaiting[]>;
   /** False when another projector came first. */
   project(projection: Projection): Promise<boolean>;
   /** Makes the projector read everything again from the beginning; readers see the old rows until they are replaced. */

@@ -1,4 +1,4 @@
-import { channelScope, parseName, segmentName } from '@causeway/protocol';
+import { channelScope, parseName, segmentName, type Name } from '@causeway/protocol';
 import type { Documents } from './documents.ts';
 import { Nudges } from './nudges.ts';
 import {
@@ -25,7 +25,7 @@ const PAGE = { listed: 500, loaded: 32, places: 1_000 } as const;
 const WEIGHT = { messages: 5_000, chars: 8 * 1024 * 1024 } as const;
 
 export type ProjectorParts = {
-  store: Pick<Store, 'viewState' | 'mendViews' | 'tail' | 'loadRows' | 'copies' | 'project'>;
+  store: Pick<Store, 'viewState' | 'mendViews' | 'awaiting' | 'tail' | 'loadRows' | 'copies' | 'project'>;
   documents: Documents;
   time: Time;
   /** See AppendQueue.settled. */
@@ -44,6 +44,9 @@ export type ProjectorEvents = {
 type Touched = Map<string, Map<string, Set<number>>>;
 /** Where the view is, and how far the log behind it was found to hold nothing for it. */
 type Place = ViewState & { read: number };
+/** By the name of a segment that lacks something: messages to look at again with its next row. */
+type Awaited = Map<string, readonly string[]>;
+type United = Pick<Projection, 'messages' | 'gone'> & { lacking: ReadonlySet<string> };
 
 /** The page was larger than one transaction should be. */
 class TooMuch extends Error {}
@@ -55,6 +58,10 @@ class Overtaken extends Error {}
  * touch from their bytes alone, and writes each as the union of its copies, as committed. Writing
  * a message twice, or from a state that is newer than the row, gives the same in the end: whatever
  * changes it later touches it again.
+ *
+ * One thing changes a message without touching it: what it said waited in Yjs for a row that was missing, and that
+ * row has come. So the messages of a segment that lacks something are kept until it does not, and each of its rows
+ * touches them again.
  *
  * Snapshots are read only until `rebuildTo`: compaction takes away no row that the view has not
  * passed, so a snapshot made while the view stood at `position` holds nothing above `position`. What
@@ -68,6 +75,7 @@ export class Projector {
   readonly #events: ProjectorEvents;
   readonly #nudges = new Nudges();
   #place: Place | undefined;
+  #awaited: Awaited = new Map();
   #limit: number = PAGE.listed;
 
   constructor(parts: ProjectorParts, events: ProjectorEvents) {
@@ -113,11 +121,17 @@ export class Projector {
       ({ name, snapshot }) => parseName(name)?.kind === 'segment' && (rebuilding || !snapshot),
     );
     const touched = await this.#touchedBy(wanted);
+    const written = new Set(wanted.map(({ name }) => name));
+    for (const name of written) touch(touched, name, this.#awaited.get(name) ?? []);
     // Copies in memory may lack what another process committed, also in segments that no row names.
     if (touched.size > 0 && !(await reach(to))) throw new Unavailable(`memory is behind commit ${to}`);
-    const written = await this.#unite(touched);
+    const { lacking, ...messages } = await this.#unite(touched);
+    const awaiting = [...written]
+      .filter((name) => lacking.has(name) || this.#awaited.has(name))
+      .map((document) => ({ document, ids: lacking.has(document) ? idsIn(touched, document) : [] }));
     // A page of cells alone changes nothing in the view, and the position need not follow each of them.
-    if (rows.length > 0 || rebuilding) await this.#write({ from: place.position, to, ...written }, place);
+    if (rows.length > 0 || rebuilding)
+      await this.#write({ from: place.position, to, ...messages, awaiting }, place);
     place.read = to;
     this.#events.passed(to);
     this.#limit = Math.min(PAGE.listed, limit * 2);
@@ -125,8 +139,10 @@ export class Projector {
   }
 
   async #find(): Promise<Place> {
-    await this.#parts.store.mendViews();
-    const state = await this.#parts.store.viewState();
+    const { store } = this.#parts;
+    await store.mendViews();
+    const state = await store.viewState();
+    this.#awaited = new Map((await store.awaiting()).map(({ document, ids }) => [document, ids]));
     this.#events.passed(state.position);
     return { ...state, read: state.position };
   }
@@ -135,6 +151,9 @@ export class Projector {
     if (projection.from === projection.to) return;
     if (!(await this.#parts.store.project(projection))) throw new Overtaken();
     place.position = projection.to;
+    for (const { document, ids } of projection.awaiting)
+      if (ids.length === 0) this.#awaited.delete(document);
+      else this.#awaited.set(document, ids);
   }
 
   async #touchedBy(rows: readonly LogRow[]): Promise<Touched> {
@@ -149,12 +168,14 @@ export class Projector {
   }
 
   /** Each touched message from all its copies, one document at a time. */
-  async #unite(touched: Touched): Promise<Pick<Projection, 'messages' | 'gone'>> {
+  async #unite(touched: Touched): Promise<United> {
+    const lacking = new Set<string>();
     const copies = new Map<string, Map<string, PlacedCopy[]>>();
     const settled: Promise<void>[] = [];
     let chars = 0;
     for (const [name, ids] of await this.#documentsOf(touched)) {
-      const { channel, found } = await this.#copiesIn(name, ids, settled);
+      const { channel, found, isLacking } = await this.#copiesIn(name, ids, settled);
+      if (isLacking) lacking.add(name);
       const ofChannel = copies.get(channel) ?? new Map<string, PlacedCopy[]>();
       copies.set(channel, ofChannel);
       for (const copy of found) {
@@ -175,7 +196,7 @@ export class Projector {
         else if (held.some(({ deleted }) => deleted)) gone.push({ channel, id });
         else gone.push({ channel, id, notYet: true });
       }
-    return { messages, gone };
+    return { messages, gone, lacking };
   }
 
   /** The documents that hold the touched messages, and which of them. */
@@ -204,7 +225,7 @@ export class Projector {
     name: string,
     ids: ReadonlySet<string>,
     settled: Promise<void>[],
-  ): Promise<{ channel: string; found: PlacedCopy[] }> {
+  ): Promise<{ channel: string; found: PlacedCopy[]; isLacking: boolean }> {
     const parsed = parseName(name) as { workspace: string; channel: string; segment: number };
     const channel = channelScope(parsed.workspace, parsed.channel);
     try {
@@ -213,12 +234,16 @@ export class Projector {
       while (live.dropped) live = await this.#parts.documents.open(name);
       const { segment } = live;
       settled.push(this.#parts.settled(name));
-      return { channel, found: [...ids].map((id) => placedCopy(segment!, parsed.segment, id)) };
+      return {
+        channel,
+        found: [...ids].map((id) => placedCopy(segment!, parsed.segment, id)),
+        isLacking: live.isLacking,
+      };
     } catch (error) {
       if (error instanceof Unavailable || error instanceof Doubtful || error instanceof Refused) throw error;
       // Yjs cannot read it: nobody can show its messages, and the others go on.
       this.#events.failed(error);
-      return { channel, found: [] };
+      return { channel, found: [], isLacking: false };
     }
   }
 
@@ -234,10 +259,28 @@ function note(touched: Touched, { name, bytes }: { name: string; bytes: Uint8Arr
   const index = indexOrNothing(name, bytes);
   if (index === undefined) return 0;
   const ids = [...index.posts.map(({ id }) => id), ...index.edits, ...index.deletes];
-  const ofChannel = touched.get(index.channel) ?? new Map<string, Set<number>>();
-  if (ids.length > 0) touched.set(index.channel, ofChannel);
-  for (const id of ids) ofChannel.set(id, (ofChannel.get(id) ?? new Set()).add(index.segment));
+  touch(touched, name, ids);
   return ids.length;
+}
+
+/** Messages of a segment. */
+function touch(touched: Touched, name: string, ids: readonly string[]): void {
+  if (ids.length === 0) return;
+  const { channel, segment } = placeOf(name);
+  const ofChannel = touched.get(channel) ?? new Map<string, Set<number>>();
+  touched.set(channel, ofChannel);
+  for (const id of ids) ofChannel.set(id, (ofChannel.get(id) ?? new Set()).add(segment));
+}
+
+/** The messages that are touched in a segment. */
+function idsIn(touched: Touched, name: string): string[] {
+  const { channel, segment } = placeOf(name);
+  return [...(touched.get(channel) ?? [])].filter(([, segments]) => segments.has(segment)).map(([id]) => id);
+}
+
+function placeOf(name: string): { channel: string; segment: number } {
+  const { workspace, channel, segment } = parseName(name) as Name & { kind: 'segment' };
+  return { channel: channelScope(workspace, channel), segment };
 }
 
 function indexOrNothing(name: string, bytes: Uint8Array): ReturnType<typeof indexUpdate> {

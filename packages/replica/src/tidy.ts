@@ -67,7 +67,8 @@ export class Tidier {
     // Dropped is what a failed commit was authored into: it shows what never was.
     if (lives.some(({ dropped }) => dropped))
       throw new Unavailable('a write of this message failed meanwhile');
-    const deleted = lives.some((live) => live.segment!.isDeleted(id));
+    // The table knows of deletes whose mark still waits in Yjs for what is missing before it.
+    const deleted = held.some(({ deleted }) => deleted) || lives.some((live) => live.segment!.isDeleted(id));
     const winner = winningEdit(lives.flatMap((live) => live.segment!.copy(id).edits));
     // What was just read may be part of a commit in flight; copying what fails would make it real.
     await Promise.all(names.map((name) => this.#parts.queue.settled(name)));

@@ -22,7 +22,7 @@ async function project(
   gone: { channel: string; id: string; notYet?: true }[] = [],
 ): Promise<void> {
   const { position } = await store.viewState();
-  expect(await store.project({ from: position, to: position + 1, messages, gone })).toBe(true);
+  expect(await store.project({ from: position, to: position + 1, messages, gone, awaiting: [] })).toBe(true);
 }
 
 /** What changed after a commit, once the horizon has come to the newest. */
@@ -67,7 +67,7 @@ export function changesContract(fresh: () => Store): void {
       await store.rebuildViews();
       const { rebuildTo } = await store.viewState();
       const messages = [message('a'), message('b', 'corrected')];
-      expect(await store.project({ from: 0, to: rebuildTo, messages, gone: [] })).toBe(true);
+      expect(await store.project({ from: 0, to: rebuildTo, messages, gone: [], awaiting: [] })).toBe(true);
       expect((await after(store, to)).toSorted()).toEqual(['+b corrected', '-c']);
     });
 

@@ -6,7 +6,7 @@ const OTHER = 'acme/channel/other';
 
 async function withRows(store: Store, rows: ReturnType<typeof messageRow>[]): Promise<Store> {
   await store.viewState();
-  expect(await store.project({ from: 0, to: 1, messages: rows, gone: [] })).toBe(true);
+  expect(await store.project({ from: 0, to: 1, messages: rows, gone: [], awaiting: [] })).toBe(true);
   return store;
 }
 
@@ -46,7 +46,13 @@ export function countsContract(fresh: () => Store): void {
       const [found] = await store.countables([{ channel: CHANNEL, from: 1 }], 10);
       const { mentions, copies } = row;
       expect(found).toEqual({ channel: CHANNEL, id: 'a', t: '1', author: 'ada', mentions, copies });
-      await store.project({ from: 1, to: 2, messages: [messageRow('a', '2', { in: [3] })], gone: [] });
+      await store.project({
+        from: 1,
+        to: 2,
+        messages: [messageRow('a', '2', { in: [3] })],
+        gone: [],
+        awaiting: [],
+      });
       expect(await store.countables([{ channel: CHANNEL, from: 1 }], 10)).toEqual([
         {
           channel: CHANNEL,
@@ -57,7 +63,13 @@ export function countsContract(fresh: () => Store): void {
           copies: [{ segment: 3, client: 2 ** 53 - 1, clock: 7 }],
         },
       ]);
-      await store.project({ from: 2, to: 3, messages: [], gone: [{ channel: CHANNEL, id: 'a' }] });
+      await store.project({
+        from: 2,
+        to: 3,
+        messages: [],
+        gone: [{ channel: CHANNEL, id: 'a' }],
+        awaiting: [],
+      });
       expect(await store.countables([{ channel: CHANNEL, from: 1 }], 10)).toEqual([]);
     });
   });
@@ -83,7 +95,13 @@ export function countsContract(fresh: () => Store): void {
       ]);
       expect((await threads(1))[1]!.participants).toEqual(['ben']);
       expect(await store.viewThreads(CHANNEL, [], 10)).toEqual([]);
-      await store.project({ from: 1, to: 2, messages: [], gone: [{ channel: CHANNEL, id: 'r5' }] });
+      await store.project({
+        from: 1,
+        to: 2,
+        messages: [],
+        gone: [{ channel: CHANNEL, id: 'r5' }],
+        awaiting: [],
+      });
       expect(await threads(10)).toHaveLength(1);
     });
 
@@ -150,13 +168,19 @@ export function countsContract(fresh: () => Store): void {
     it('come and go with edits, deletes and a rebuild', async () => {
       const store = await withRows(fresh(), rows);
       const edited = [messageRow('a', '1', { body: 'nobody' }), messageRow('e', '5', { body: '@ben' })];
-      await store.project({ from: 1, to: 2, messages: edited, gone: [{ channel: CHANNEL, id: 'f' }] });
+      await store.project({
+        from: 1,
+        to: 2,
+        messages: edited,
+        gone: [{ channel: CHANNEL, id: 'f' }],
+        awaiting: [],
+      });
       expect(await found(store)).toEqual(['e', 'c', 'b']);
       await store.append([update('acme/canvas/a', '1')]);
       await store.rebuildViews();
       const { rebuildTo } = await store.viewState();
       const again = [messageRow('b', '2', { body: '@channel' }), edited[1]!];
-      await store.project({ from: 0, to: rebuildTo, messages: again, gone: [] });
+      await store.project({ from: 0, to: rebuildTo, messages: again, gone: [], awaiting: [] });
       expect(await found(store)).toEqual(['e', 'b']);
       await store.mendViews();
       expect((await store.viewState()).position).toBeGreaterThan(0);

@@ -12,9 +12,9 @@ export async function passed(store: Store, commit: number): Promise<void> {
 /** Brings the view to where the log is, as a projector that finds nothing would. */
 export async function viewed(store: Store): Promise<void> {
   const { position } = await store.viewState();
-  expect(await store.project({ from: position, to: await store.horizon(), messages: [], gone: [] })).toBe(
-    true,
-  );
+  expect(
+    await store.project({ from: position, to: await store.horizon(), messages: [], gone: [], awaiting: [] }),
+  ).toBe(true);
 }
 
 /** Appends, publishes and views rows, so that they may be compacted. */
@@ -291,9 +291,9 @@ export function logContract(fresh: () => Store): void {
       expect(await store.compact(compaction)).toBe(false);
       await store.viewState();
       expect(await store.compact(compaction)).toBe(false);
-      await store.project({ from: 0, to: commit - 1, messages: [], gone: [] });
+      await store.project({ from: 0, to: commit - 1, messages: [], gone: [], awaiting: [] });
       expect(await store.compact(compaction)).toBe(false);
-      await store.project({ from: commit - 1, to: commit, messages: [], gone: [] });
+      await store.project({ from: commit - 1, to: commit, messages: [], gone: [], awaiting: [] });
       expect(await store.compact(compaction)).toBe(true);
     });
 

@@ -25,7 +25,9 @@ export function viewContract(fresh: () => Store): void {
         row('\uFF5E', '3'),
       ];
       const elsewhere = { ...row('z', '9'), channel: 'acme/channel/other' };
-      expect(await store.project({ from: 0, to: 5, messages: [...rows, elsewhere], gone: [] })).toBe(true);
+      expect(
+        await store.project({ from: 0, to: 5, messages: [...rows, elsewhere], gone: [], awaiting: [] }),
+      ).toBe(true);
       expect(await idsOn(store)).toEqual(['\u{1F600}', '\uFF5E', 'b', 'a', 'd', 'c']);
       expect(await idsOn(store, undefined, 3)).toEqual(['\u{1F600}', '\uFF5E', 'b']);
       expect(await idsOn(store, { t: '2', id: 'b' }, 2)).toEqual(['a', 'd']);
@@ -48,6 +50,7 @@ export function viewContract(fresh: () => Store): void {
         to: 1,
         messages: [{ ...row('a', '1'), message: { ...whole, reactions } }],
         gone: [],
+        awaiting: [],
       });
       expect(await store.viewMessages(CHANNEL, undefined, 10)).toEqual([whole]);
       await store.project({
@@ -55,6 +58,7 @@ export function viewContract(fresh: () => Store): void {
         to: 2,
         messages: [row('a', '3', 'first'), row('a', '2', 'last')],
         gone: [],
+        awaiting: [],
       });
       expect(await store.viewMessages(CHANNEL, undefined, 10)).toEqual([message('a', '2', 'last')]);
     });
@@ -62,18 +66,28 @@ export function viewContract(fresh: () => Store): void {
     it('R13 a deleted message is gone, whatever else the projection says of it', async () => {
       const store = fresh();
       await store.viewState();
-      await store.project({ from: 0, to: 1, messages: [row('a', '1'), row('b', '2')], gone: [] });
+      await store.project({
+        from: 0,
+        to: 1,
+        messages: [row('a', '1'), row('b', '2')],
+        gone: [],
+        awaiting: [],
+      });
       const gone = ['a', 'c', 'none'].map((id) => ({ channel: CHANNEL, id }));
-      await store.project({ from: 1, to: 2, messages: [row('c', '3')], gone });
+      await store.project({ from: 1, to: 2, messages: [row('c', '3')], gone, awaiting: [] });
       expect(await idsOn(store)).toEqual(['b']);
     });
 
     it('R4 of two projectors at one position the second writes nothing', async () => {
       const store = fresh();
-      expect(await store.project({ from: 0, to: 1, messages: [row('a', '1')], gone: [] })).toBe(false);
+      expect(await store.project({ from: 0, to: 1, messages: [row('a', '1')], gone: [], awaiting: [] })).toBe(
+        false,
+      );
       await store.viewState();
       const outcomes = await Promise.all(
-        ['a', 'b', 'c'].map((id) => store.project({ from: 0, to: 1, messages: [row(id, '1')], gone: [] })),
+        ['a', 'b', 'c'].map((id) =>
+          store.project({ from: 0, to: 1, messages: [row(id, '1')], gone: [], awaiting: [] }),
+        ),
       );
       expect(outcomes.filter((won) => won)).toHaveLength(1);
       expect(await idsOn(store)).toEqual([['a', 'b', 'c'][outcomes.indexOf(true)]]);
@@ -88,23 +102,38 @@ export function viewContract(fresh: () => Store): void {
         to: 1,
         messages: [row('a', '1'), row('b', '2'), row('c', '3')],
         gone: [],
+        awaiting: [],
       });
       const { commit } = await store.append([update('acme/canvas/a', '1')]);
       await store.rebuildViews();
       const { position, rebuildTo } = await store.viewState();
       expect(position).toBe(0);
       expect(rebuildTo).toBeGreaterThanOrEqual(commit);
-      expect(await store.project({ from: 1, to: 2, messages: [], gone: [] })).toBe(false);
+      expect(await store.project({ from: 1, to: 2, messages: [], gone: [], awaiting: [] })).toBe(false);
       const again = [row('a', '1'), row('b', '2', 'corrected')];
-      expect(await store.project({ from: 0, to: rebuildTo - 1, messages: again, gone: [] })).toBe(true);
+      expect(
+        await store.project({ from: 0, to: rebuildTo - 1, messages: again, gone: [], awaiting: [] }),
+      ).toBe(true);
       expect(await idsOn(store)).toEqual(['c', 'b', 'a']);
       expect((await store.viewMessages(CHANNEL, undefined, 10))[1]!.body).toBe('corrected');
       expect(
-        await store.project({ from: rebuildTo - 1, to: rebuildTo, messages: [row('d', '4')], gone: [] }),
+        await store.project({
+          from: rebuildTo - 1,
+          to: rebuildTo,
+          messages: [row('d', '4')],
+          gone: [],
+          awaiting: [],
+        }),
       ).toBe(true);
       expect(await idsOn(store)).toEqual(['d', 'b', 'a']);
       expect(await store.viewState()).toEqual({ position: rebuildTo, rebuildTo });
-      await store.project({ from: rebuildTo, to: rebuildTo + 1, messages: [row('e', '5')], gone: [] });
+      await store.project({
+        from: rebuildTo,
+        to: rebuildTo + 1,
+        messages: [row('e', '5')],
+        gone: [],
+        awaiting: [],
+      });
       expect(await idsOn(store)).toEqual(['e', 'd', 'b', 'a']);
     });
 
@@ -118,7 +147,7 @@ export function viewContract(fresh: () => Store): void {
         parked: [],
       });
       await passed(store, commit);
-      await store.project({ from: 0, to: commit, messages: [], gone: [] });
+      await store.project({ from: 0, to: commit, messages: [], gone: [], awaiting: [] });
       const { changes, rows } = (await store.loadState('acme/canvas/a'))!;
       const compaction = {
         name: 'acme/canvas/a',

@@ -10,6 +10,7 @@ import {
 import {
   Refused,
   type ApplyBatch,
+  type Awaiting,
   type Before,
   type Bucket,
   type Changes,
@@ -240,6 +241,10 @@ export class MemoryStore implements Store {
 
   viewState(): Promise<ViewState> {
     return this.#operation('viewState', () => this.#disk.views.state(this.#disk.commit));
+  }
+
+  awaiting(): Promise<Awaiting[]> {
+    return this.#operation('awaiting', () => this.#disk.views.awaiting());
   }
 
   project(projection: Projection): Promise<boolean> {

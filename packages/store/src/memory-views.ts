@@ -1,5 +1,6 @@
 import { compareText, workspaceOf, type Message } from '@causeway/protocol';
 import type {
+  Awaiting,
   Before,
   Countable,
   MessagePlace,
@@ -36,6 +37,7 @@ type Viewed = {
 /** The view of messages of one zone. */
 export class MemoryViews {
   readonly #channels = new Map<string, Map<string, Viewed>>();
+  readonly #awaiting = new Map<string, readonly string[]>();
   #state: (ViewState & { build: number }) | undefined;
 
   /** 0 as long as nobody asked for the state. */
@@ -53,7 +55,13 @@ export class MemoryViews {
     this.#state = { position: 0, rebuildTo: horizon, build: (this.#state?.build ?? 0) + 1 };
   }
 
-  project({ from, to, messages, gone }: Projection, events: ViewEvents): boolean {
+  awaiting(): Awaiting[] {
+    return [...this.#awaiting]
+      .sort(([a], [b]) => compareText(a, b))
+      .map(([document, ids]) => ({ document, ids: [...ids] }));
+  }
+
+  project({ from, to, messages, gone, awaiting }: Projection, events: ViewEvents): boolean {
     const state = this.#state;
     if (state === undefined || state.position !== from) return false;
     const { build, rebuildTo } = state;
@@ -83,6 +91,9 @@ export class MemoryViews {
       const wasShown = this.#channels.get(channel)?.delete(id) === true;
       if (wasShown || notYet !== true) events.gone({ channel, id }, wasShown);
     }
+    for (const { document, ids } of awaiting)
+      if (ids.length === 0) this.#awaiting.delete(document);
+      else this.#awaiting.set(document, [...ids]);
     state.position = to;
     if (from < rebuildTo && to >= rebuildTo) this.#sweep(build, events);
     return true;

@@ -74,7 +74,7 @@ async function compactable() {
   );
   await passed(one, commit);
   await one.viewState();
-  await one.project({ from: 0, to: commit, messages: [], gone: [] });
+  await one.project({ from: 0, to: commit, messages: [], gone: [], awaiting: [] });
   const { changes, rows } = (await one.loadState(NAME))!;
   const compaction = {
     name: NAME,
@@ -462,7 +462,7 @@ describe('the horizon', () => {
     await store.published([outbox[0]!.seq], into);
     await passed(store, written);
     await store.viewState();
-    await store.project({ from: 0, to: written, messages: [], gone: [] });
+    await store.project({ from: 0, to: written, messages: [], gone: [], awaiting: [] });
     const commit = await slow(url);
     const rows = (await store.loadState(NAME))!.rows.map(({ id }) => id);
     expect(
@@ -574,7 +574,7 @@ describe('tables of the version before', () => {
     expect(portions).toBeGreaterThan(4);
     expect(await store.outboxSize()).toMatchObject({ rows: 1, bytes: 2 });
     expect((await store.loadState(names[0]!))!.rows.map(({ held }) => held)).toEqual([true, false]);
-    await store.project({ from: 0, to: rebuildTo, messages: [], gone: [] });
+    await store.project({ from: 0, to: rebuildTo, messages: [], gone: [], awaiting: [] });
     const compaction = { name: names[0]!, changes: 1, rows: [1, 2], snapshot: Uint8Array.of(1), digest: 1n };
     expect(await store.compact(compaction)).toBe(false);
   });

@@ -2,6 +2,7 @@ import type { Cell, Decision, DirectoryRecord, Message, NameDigest, Version } fr
 import {
   Unavailable,
   type ApplyBatch,
+  type Awaiting,
   type Before,
   type Bucket,
   type Changes,
@@ -163,6 +164,10 @@ export class PostgresStore implements Store {
 
   viewState(): Promise<ViewState> {
     return this.#query(views.viewState);
+  }
+
+  awaiting(): Promise<Awaiting[]> {
+    return this.#query(views.awaiting);
   }
 
   project(projection: Projection): Promise<boolean> {

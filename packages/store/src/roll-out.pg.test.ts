@@ -122,7 +122,7 @@ describe('a process of the version before, beside one of this version', () => {
     const { old, store } = await beside();
     const { rebuildTo } = await store.viewState();
     await passed(store, rebuildTo);
-    await store.project({ from: 0, to: rebuildTo, messages: [], gone: [] });
+    await store.project({ from: 0, to: rebuildTo, messages: [], gone: [], awaiting: [] });
     const waiting = await store.unpublished({ olderThanMs: 0, limit: 100 });
     await store.adoptIncarnation({ stream: 's', lastSequence: 0, given: 0 });
     const { incarnation } = (await store.incarnation())!;

@@ -202,8 +202,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
             .map(({ notYet, ...place }) => (notYet ? { ...place, notYet } : place)),
           { maxLength: 2 },
         ),
+        awaiting: fc.uniqueArray(
+          fc.record({ document: fc.constantFrom(...DOCUMENTS), ids: fc.subarray([...IDS]) }),
+          { maxLength: 2, selector: ({ document }) => document },
+        ),
       })
-      .map(({ isBehind, messages, gone }): Step => async (store) => {
+      .map(({ isBehind, messages, gone, awaiting }): Step => async (store) => {
         const { position } = await store.viewState();
         return store.project({
           from: position - (isBehind ? 1 : 0),
@@ -215,6 +219,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
             copies: segments.map((segment) => ({ segment, client: segment, clock: t.length })),
           })),
           gone,
+          awaiting,
         });
       }),
   },
@@ -223,6 +228,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     await passed(store, (await store.marking()).high);
     return store.forgetGone(keep);
   }),
+  fc.constant<Step>((store) => store.awaiting()),
   fc.nat({ max: 3 }).map(
     (count): Step =>
       async (store) =>

@@ -1,5 +1,5 @@
 import type { Message } from '@causeway/protocol';
-import type { Before, MessagePlace, MessageRow, Projection, ViewState } from '@causeway/replica';
+import type { Awaiting, Before, MessagePlace, MessageRow, Projection, ViewState } from '@causeway/replica';
 import { textArray } from './array-literal.ts';
 import type { Connection } from './connection.ts';
 import { MENTION_FIELDS, countingText, isCounted, lowestSegment, mentionRows } from './viewed.ts';
@@ -37,6 +37,22 @@ export function rebuildViews(connection: Connection, zone: string): Promise<void
     await connection.query(`update causeway.views set rebuild_to = ${FINISHED} where zone = $1`, [zone]);
   });
 }
+
+export async function awaiting(connection: Connection, zone: string): Promise<Awaiting[]> {
+  const rows = await connection.query(
+    'select document, ids from causeway.awaiting where zone = $1 order by document',
+    [zone],
+  );
+  return rows.map(({ document, ids }) => ({
+    document: document as string,
+    ids: JSON.parse(ids as string) as string[],
+  }));
+}
+
+const AWAIT = `
+  insert into causeway.awaiting (zone, document, ids) select $1, * from unnest($2::text[], $3::text[])
+  on conflict (zone, document) do update set ids = excluded.ids`;
+const ARRIVED = 'delete from causeway.awaiting where zone = $1 and document = any($2::text[])';
 
 const MOVE = `
   update causeway.views set position = $3::xid8 where zone = $1 and position = $2::xid8
@@ -100,7 +116,7 @@ const SWEEP_TIMEOUT_MS = 10 * 60_000;
 export function project(
   connection: Connection,
   zone: string,
-  { from, to, messages, gone }: Projection,
+  { from, to, messages, gone, awaiting }: Projection,
 ): Promise<boolean> {
   return connection.transaction(async () => {
     const [moved] = await connection.query(MOVE, [zone, String(from), String(to)]);
@@ -121,6 +137,18 @@ export function project(
         zone,
         textArray(deleted.map(({ channel }) => channel)),
         textArray(deleted.map(({ id }) => id)),
+      ]);
+    const [arrived, lacking] = [
+      awaiting.filter(({ ids }) => ids.length === 0),
+      awaiting.filter(({ ids }) => ids.length > 0),
+    ];
+    if (arrived.length > 0)
+      await connection.query(ARRIVED, [zone, textArray(arrived.map(({ document }) => document))]);
+    if (lacking.length > 0)
+      await connection.query(AWAIT, [
+        zone,
+        textArray(lacking.map(({ document }) => document)),
+        textArray(lacking.map(({ ids }) => JSON.stringify(ids))),
       ]);
     if (moved['rebuilt'] === true) {
       await connection.query('set local statement_timeout = 0');

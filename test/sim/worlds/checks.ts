@@ -1,5 +1,5 @@
 import { channelScope, messageScope, parseName, type Cell } from '@causeway/protocol';
-import { SEGMENT, Segment, unionOf, type Copy } from '@causeway/replica';
+import { SEGMENT, Segment, integrate, unionOf, type Copy } from '@causeway/replica';
 import * as Y from 'yjs';
 import { countedFrom, countedIn } from '../counted.ts';
 import { CHANNELS, SCOPES, WORKSPACE } from './clients.ts';
@@ -64,7 +64,8 @@ type Content = Map<string, { channel: string; copies: (Copy & { segment: number 
 function replay(rows: readonly Uint8Array[]): Y.Doc {
   const doc = new Y.Doc();
   doc.transact(() => {
-    for (const row of rows) Y.applyUpdate(doc, row);
+    // Yjs alone strands complete structs in rare orders, see integrate.ts.
+    for (const row of rows) integrate(doc, row, 'check');
   });
   return doc;
 }
@@ -166,10 +167,21 @@ function unread(world: World): string | undefined {
     for (const { id, sequence, at } of world.network.broker(name).stream.read(1, 100_000))
       for (const other of world.regions)
         // The newest are on their way.
-        if (other.name !== name && !other.database.read.has(id) && at < world.time.now() - 3_000)
+        if (
+          other.name !== name &&
+          !other.database.read.has(id) &&
+          !isHeartbeat(id) &&
+          at < world.time.now() - 3_000
+        )
           return `R15 ${other.name} never read ${sequence} of ${name}'s stream, and did not notice`;
   return undefined;
 }
+
+/**
+ * A stream that went back may get the cursor's own message again at its own place, behind a heartbeat that takes the
+ * place of an older one: nobody can notice, and nothing is in it.
+ */
+const isHeartbeat = (id: string): boolean => /\.h\d+$/.test(id);
 
 /** The tables beside the log: copies, and how much this region put into each segment. */
 async function wrongTables(world: World, content: Content): Promise<string | undefined> {
