@@ -20,6 +20,8 @@ export type Sample = {
 };
 
 /** The metrics of one process. Labels hold regions, zones, routes and codes; never a workspace or a member (R6). */
+export type OutgoingCounts = { waitingBytes: number; dropped: number };
+
 export class Metrics {
   readonly #registry = new Registry();
   readonly #requests: Histogram<'method' | 'route' | 'status'>;
@@ -28,6 +30,9 @@ export class Metrics {
   readonly #notices: Counter<'what'>;
   readonly #closes: Counter<'code'>;
   readonly #sockets: Gauge;
+
+  /** What the queues of all sockets hold and have left out; they count it themselves. */
+  readonly outgoing: OutgoingCounts = { waitingBytes: 0, dropped: 0 };
 
   constructor(region: string, sample: () => Sample[]) {
     const registers = [this.#registry];
@@ -66,6 +71,7 @@ export class Metrics {
       registers,
     });
     this.#sockets = new Gauge({ name: 'causeway_sockets', help: 'Open WebSockets', registers });
+    this.#socketQueues();
     this.#sampled(sample);
   }
 
@@ -101,6 +107,26 @@ export class Metrics {
   /** We close it, for this reason. */
   socketFailed(code: string): void {
     this.#closes.inc({ code });
+  }
+
+  #socketQueues(): void {
+    const { outgoing } = this;
+    new Gauge({
+      name: 'causeway_socket_waiting_bytes',
+      help: 'Bytes that wait for slow readers, of all sockets together',
+      registers: [this.#registry],
+      collect() {
+        this.set(outgoing.waitingBytes);
+      },
+    });
+    new Gauge({
+      name: 'causeway_socket_updates_dropped',
+      help: 'Updates left out because a reader was slow, and made up for later',
+      registers: [this.#registry],
+      collect() {
+        this.set(outgoing.dropped);
+      },
+    });
   }
 
   #sampled(sample: () => Sample[]): void {

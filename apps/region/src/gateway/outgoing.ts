@@ -1,5 +1,6 @@
 import { CausewayError } from '@causeway/protocol';
 import type { Duplex } from 'node:stream';
+import type { OutgoingCounts } from '../metrics.ts';
 
 /** Bytes that may wait for one socket, those included that the kernel has not taken yet. */
 const WAITING_BYTES = 1024 * 1024;
@@ -27,8 +28,8 @@ export type OutgoingParts = {
   wire: Duplex;
   /** More waits than may, and none of it can be left out; or a source could not catch up. */
   failed(cause: unknown): void;
-  /** Updates were left out because the reader is slow. */
-  dropped?(): void;
+  /** Of all sockets of the process together. */
+  counts: OutgoingCounts;
 };
 
 type Waiting = { frame: Uint8Array; source?: Source; update?: Uint8Array };
@@ -47,7 +48,10 @@ export class Outgoing {
   hasWritten = false;
   readonly #parts: OutgoingParts;
   #waiting: Waiting[] = [];
+  /** Of these frames. */
   #waitingBytes = 0;
+  /** Is there an answer among them? */
+  #isUrgent = false;
   /** Bytes that the kernel has not taken yet. */
   #underWay = 0;
   readonly #owed = new Set<Source>();
@@ -102,19 +106,28 @@ export class Outgoing {
 
   /** Lets go of everything; what waited is not sent. */
   close(): void {
+    if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#timer);
+    this.#parts.counts.waitingBytes -= this.backlog;
     this.#waiting = [];
     this.#waitingBytes = 0;
+    this.#underWay = 0;
     this.#owed.clear();
   }
 
   #add(waiting: Waiting, urgency: 'now' | 'soon'): void {
     this.#waiting.push(waiting);
     this.#waitingBytes += waiting.frame.length;
-    if (this.#underWay > 0) return;
+    this.#parts.counts.waitingBytes += waiting.frame.length;
+    if (urgency === 'now') this.#isUrgent = true;
+    if (this.#underWay === 0) this.#flushWhenDue();
+  }
+
+  #flushWhenDue(): void {
+    if (this.#waiting.length === 0) return;
     const left = GATHER_MS - (performance.now() - this.#lastWriteMs);
-    if (urgency === 'now' || left <= 0 || this.#waitingBytes >= WRITE_BYTES) this.#flush();
+    if (this.#isUrgent || left <= 0 || this.#waitingBytes >= WRITE_BYTES) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), left);
   }
 
@@ -126,8 +139,11 @@ export class Outgoing {
     for (let bytes = 0; count < this.#waiting.length && bytes < WRITE_BYTES; count++)
       bytes += this.#waiting[count]!.frame.length;
     const leaving = this.#waiting.splice(0, count).map(({ frame }) => frame);
-    this.#waitingBytes -= this.#write(leaving);
+    const bytes = this.#write(leaving);
+    this.#waitingBytes -= bytes;
+    this.#parts.counts.waitingBytes -= bytes;
     this.#caughtUpLast = false;
+    if (this.#waiting.length === 0) this.#isUrgent = false;
   }
 
   /** One write of the kernel, however many frames; how many bytes they are. */
@@ -135,6 +151,7 @@ export class Outgoing {
     const { wire } = this.#parts;
     const bytes = frames.reduce((sum, { length }) => sum + length, 0);
     this.#underWay += bytes;
+    this.#parts.counts.waitingBytes += bytes;
     this.#lastWriteMs = performance.now();
     this.hasWritten = true;
     wire.cork();
@@ -145,14 +162,16 @@ export class Outgoing {
   }
 
   #written(bytes: number): void {
+    if (this.#isOver) return;
     this.#underWay -= bytes;
+    this.#parts.counts.waitingBytes -= bytes;
     this.#goOn();
   }
 
   #goOn(): void {
     if (this.#underWay > 0 || this.#isOver) return;
     if (this.#owed.size > 0 && (this.#waiting.length === 0 || !this.#caughtUpLast)) void this.#catchUp();
-    else this.#flush();
+    else this.#flushWhenDue();
   }
 
   /** Never rejects. */
@@ -176,7 +195,7 @@ export class Outgoing {
     } finally {
       this.#isCatchingUp = false;
     }
-    if (this.#waiting.length > 0) this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
+    if (this.#underWay === 0) this.#flushWhenDue();
   }
 
   #makeRoom(bytes: number): void {
@@ -192,14 +211,17 @@ export class Outgoing {
   #lose(source: Source, update: Uint8Array): void {
     source.lost(update);
     this.#owed.add(source);
-    this.#parts.dropped?.();
+    this.#parts.counts.dropped++;
   }
 
   /** What was not kept. */
   #keep(isKept: (waiting: Waiting) => boolean): Waiting[] {
     const dropped = this.#waiting.filter((waiting) => !isKept(waiting));
     this.#waiting = this.#waiting.filter(isKept);
-    for (const { frame } of dropped) this.#waitingBytes -= frame.length;
+    for (const { frame } of dropped) {
+      this.#waitingBytes -= frame.length;
+      this.#parts.counts.waitingBytes -= frame.length;
+    }
     return dropped;
   }
 

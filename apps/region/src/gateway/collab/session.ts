@@ -43,7 +43,7 @@ export class CollabSession implements Session {
     this.#parts = parts;
     const { socket, wire } = parts;
     const failed = (cause: unknown): void => this.fail(cause);
-    this.#outgoing = new Outgoing({ wire, failed });
+    this.#outgoing = new Outgoing({ wire, failed, counts: parts.metrics.outgoing });
     this.#incoming = new Incoming({
       socket,
       frames: 'binary',

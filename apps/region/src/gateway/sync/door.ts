@@ -65,6 +65,7 @@ export class SyncDoor implements Door {
       expires: identity.expires,
       withCells: url.searchParams.get('cells') === '1',
       rooms,
+      counts: metrics.outgoing,
       failed: (code) => metrics.socketFailed(code),
       closed: () => {
         unwatch();

@@ -98,6 +98,7 @@ function start(document = CANVAS, expires = Number.POSITIVE_INFINITY, withCells 
     expires,
     withCells,
     rooms,
+    counts: region.metrics.outgoing,
     failed: () => undefined,
     closed: () => void closes++,
   });

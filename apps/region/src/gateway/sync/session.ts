@@ -6,6 +6,7 @@ import { AwarenessSubscription } from '../awareness-subscription.ts';
 import { DocumentSubscription, isEmptyUpdate } from '../document-subscription.ts';
 import { Incoming } from '../incoming.ts';
 import { Outgoing } from '../outgoing.ts';
+import type { OutgoingCounts } from '../../metrics.ts';
 import { asCausewayError } from '../problems.ts';
 import { NOBODY, type AwarenessRooms } from '../awareness.ts';
 import { closeWith } from './closing.ts';
@@ -34,6 +35,7 @@ export type SessionParts = {
   withCells: boolean;
   /** Where canvases show who is there. */
   rooms: AwarenessRooms;
+  counts: OutgoingCounts;
   /** We close it, for this reason. */
   failed(code: ErrorCode): void;
   /** It is closed, whoever did it. */
@@ -59,7 +61,7 @@ export class SyncSession {
     this.#parts = parts;
     const { socket, wire } = parts;
     const failed = (cause: unknown): void => this.fail(cause);
-    this.#outgoing = new Outgoing({ wire, failed });
+    this.#outgoing = new Outgoing({ wire, failed, counts: parts.counts });
     this.#incoming = new Incoming({
       socket,
       frames: 'binary',
