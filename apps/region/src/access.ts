@@ -1,6 +1,6 @@
 import { CausewayError, type Command, type Name } from '@causeway/protocol';
-import type { Replica } from '@causeway/replica';
-import type { Catalog, Channel, Workspace } from './catalog.ts';
+import type { ReachedChannel, Replica } from '@causeway/replica';
+import type { Catalog, Workspace } from './catalog.ts';
 import type { Identity } from './tokens.ts';
 
 /** A workspace and the replica that serves it. */
@@ -21,7 +21,7 @@ export class Access {
 
   /**
    * The workspace of that slug or id. Rejects with `forbidden` for every other one than the token's, so
-   * that nobody learns which there are (R12), and with `elsewhere` and where to go.
+   * that nobody learns which there are (R12), and for who was removed from it; with `elsewhere` and where to go.
    */
   async workspace(identity: Identity, slugOrId: string): Promise<Opened> {
     const workspace = this.#catalog.workspace(slugOrId);
@@ -30,24 +30,26 @@ export class Access {
     if (!this.#catalog.regionsOf(workspace.zone).includes(identity.signedBy))
       throw new CausewayError('forbidden', `the token was signed outside zone ${workspace.zone}`);
     this.#catalog.mustBeHere(workspace);
-    return { workspace, replica: this.#replicas.get(workspace.zone)! };
-  }
-
-  /** A channel of that slug or id, if this member may see it; `not-found` otherwise, so that private names do not leak. */
-  async channel({ workspace }: Opened, _member: string, slugOrId: string): Promise<Channel> {
-    return this.#catalog.channel(workspace, slugOrId);
+    const replica = this.#replicas.get(workspace.zone)!;
+    await replica.reach.workspace(workspace.id, identity.member);
+    return { workspace, replica };
   }
 
   /**
-   * Rejects unless the member of a command may carry it out here: `not-found` where he sees no such
-   * channel, `archived` for what would write into an archived one. That workspace and member are
-   * those of the identity is the door's business.
+   * A channel of that slug or id, if this member may see it: `not-found` otherwise, so that names of private
+   * ones do not leak.
    */
-  async command(opened: Opened, command: Command): Promise<void> {
-    if (!('channel' in command)) return;
-    const { id } = await this.channel(opened, command.member, command.channel);
-    // A slug would write under another name.
-    if (id !== command.channel) throw new CausewayError('not-found', 'a command names its channel by id');
+  channel({ workspace, replica }: Opened, member: string, slugOrId: string): Promise<ReachedChannel> {
+    return replica.reach.channel(workspace.id, member, slugOrId);
+  }
+
+  /**
+   * Rejects unless the member of a command may carry it out: `not-found` where he sees no such channel,
+   * `archived` for what would write into an archived one. That workspace and member are those of the
+   * identity is the door's business.
+   */
+  command({ replica }: Opened, command: Command): Promise<void> {
+    return replica.reach.command(command);
   }
 
   /** A document by its name; slugs in it become ids. Whether it exists is another question. */
@@ -61,10 +63,13 @@ export class Access {
   }
 
   /**
-   * Calls `changed` after each change of what this member may reach, until the returned function is
-   * called. Who holds something open for him then asks for it again, and closes it when that is refused.
+   * Calls `changed` after each change of what this member may reach (removed from the workspace or from a
+   * channel, invited, returned), until the returned function is called. Who holds something open for him
+   * then asks for it again, and closes it when that is refused.
    */
-  watch(_identity: Identity, _changed: () => void): () => void {
-    return () => undefined;
+  watch({ workspace: id, member }: Identity, changed: () => void): () => void {
+    const workspace = this.#catalog.workspace(id);
+    const replica = workspace === undefined ? undefined : this.#replicas.get(workspace.zone);
+    return replica?.reach.watch(id, member, changed) ?? (() => undefined);
   }
 }

@@ -1,13 +1,13 @@
 import { CausewayError, parseName, type Name } from '@causeway/protocol';
+import type { Founding } from '@causeway/replica';
 import type { Config } from './config/read.ts';
 
 export type Workspace = Config['workspaces'][number];
-export type Channel = Workspace['channels'][number];
 export type DocumentName = Extract<Name, { kind: 'segment' | 'canvas' | 'version' }>;
 
 /**
- * Which workspaces and channels there are, and where they may be served. Read from the manifest;
- * every name is taken as slug or id, so that links survive a rename.
+ * Which workspaces there are, and where they may be served. Read from the manifest; every name is taken
+ * as slug or id, so that links survive a rename. What became of a workspace since is its strong log.
  */
 export class Catalog {
   readonly #config: Config;
@@ -34,10 +34,11 @@ export class Catalog {
     );
   }
 
-  channel(workspace: Workspace, slugOrId: string): Channel {
-    const found = find(workspace.channels, slugOrId);
-    if (found === undefined) throw new CausewayError('not-found', `there is no channel "${slugOrId}" here`);
-    return found;
+  /** What the manifest says of the workspaces of a zone: their version 0. */
+  foundingsOf(zone: string): Founding[] {
+    return this.#config.workspaces
+      .filter((workspace) => workspace.zone === zone)
+      .map(({ id, home, admins = [], channels }) => ({ id, home, admins, channels }));
   }
 
   /** A document's name taken apart, its slugs as they are; `not-found` when it is no document's. */

@@ -46,6 +46,7 @@ const workspace = (id: string, zone: string): Manifest['workspaces'][number] => 
   name: 'Acme',
   zone,
   home: 'us-east',
+  admins: ['ada'],
   channels: [{ id: 'general-id', slug: 'general' }],
 });
 
@@ -84,6 +85,7 @@ export async function regionInMemory(): Promise<RegionInMemory> {
     await region.answersAfter;
     if (region.broken) throw new Unavailable('the database is gone');
   };
+  const catalog = new Catalog(config);
   const store = new MemoryStore({ region: config.region, now: time.now, identity: 'in memory', fail });
   const network = new MemoryNetwork({ time, regions: [config.region], delayMs: 0 });
   const replica = new Replica({
@@ -93,6 +95,7 @@ export async function regionInMemory(): Promise<RegionInMemory> {
     bus: network.bus(config.region),
     time,
     random: { bytes: randomBytes },
+    workspaces: catalog.foundingsOf('global'),
     notice: () => undefined,
   });
   const lines: string[] = [];
@@ -106,7 +109,7 @@ export async function regionInMemory(): Promise<RegionInMemory> {
     log: pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) }),
     logged: () => lines.join(''),
     tokens: await Tokens.open(config),
-    access: new Access(new Catalog(config), new Map([['global', replica]])),
+    access: new Access(catalog, new Map([['global', replica]])),
     metrics: new Metrics(config.region, () => []),
     limits: new RateLimits(),
     rooms: new AwarenessRooms((document, listener) => replica.presence.share(document, listener)),

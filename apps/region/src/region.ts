@@ -1,5 +1,5 @@
 import { workspaceOf } from '@causeway/protocol';
-import { Replica, type Notice } from '@causeway/replica';
+import { Replica, type Founding, type Notice } from '@causeway/replica';
 import { openNatsBus } from '@causeway/replication';
 import { openPostgres, type Database } from '@causeway/store';
 import { randomBytes } from 'node:crypto';
@@ -38,6 +38,7 @@ export async function runRegion(config: Config, log: Logger, signal: AbortSignal
   opened.defer(() => database.close());
   if (signal.aborted) return;
 
+  const catalog = new Catalog(config);
   const zones: Zone[] = [];
   opened.defer(() => closeAll(zones));
   const metrics = new Metrics(config.region, () => zones.map(sampleOf));
@@ -46,12 +47,11 @@ export async function runRegion(config: Config, log: Logger, signal: AbortSignal
       metrics.notice(what);
       log[what === 'bus-up' ? 'info' : 'warn']({ zone: of.zone, ...detail }, what);
     };
-    zones.push(openZone(config, of, database, notice));
+    zones.push(openZone(config, of, database, catalog.foundingsOf(of.zone), notice));
   }
 
   const stopping = new AbortController();
   const readiness = (): Promise<Readiness> => readinessOf(config.region, database, zones);
-  const catalog = new Catalog(config);
   const replicas = new Map(zones.map(({ zone, replica }) => [zone, replica]));
   const access = new Access(catalog, replicas);
   const limits = new RateLimits();
@@ -77,12 +77,22 @@ function openZone(
   config: Config,
   { zone, nats, peers }: Config['zones'][number],
   database: Database,
+  workspaces: readonly Founding[],
   notice: (notice: Notice) => void,
 ): Zone {
   const bus = openNatsBus({ region: config.region, zone, nats, peers });
   const regions = [config.region, ...peers.map(({ region }) => region)];
   const store = database.zone(zone);
-  const replica = new Replica({ region: config.region, regions, store, bus, time, random, notice });
+  const replica = new Replica({
+    region: config.region,
+    regions,
+    store,
+    bus,
+    time,
+    random,
+    workspaces,
+    notice,
+  });
   const running = new AbortController();
   const working = replica.run(running.signal);
   const close = async (): Promise<void> => {

@@ -1,6 +1,7 @@
 import { Type, type Static, type TSchema } from 'typebox';
 import { Markers, type Ack } from './commands.ts';
 import { LIMITS } from './limits.ts';
+import { Slug } from './strong.ts';
 
 /**
  * Bodies of the REST door. `nonce` and `v` make a request repeatable: a client that wants to send
@@ -29,6 +30,27 @@ export const ReadBody = Type.Object(
   },
   strict,
 );
+/** A strong write without more to say: its nonce makes it repeatable. */
+export const ChangeBody = Type.Object({ ...repeatable }, strict);
+export type ChangeBody = Static<typeof ChangeBody>;
+export const ChannelBody = Type.Object(
+  {
+    slug: Slug,
+    private: optional(Type.Boolean({ description: 'seen by its members only; for good' })),
+    members: optional(
+      Type.Array(Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' }), {
+        maxItems: LIMITS.membersPerChange,
+        description: 'of a private one, beside its maker',
+      }),
+    ),
+    ...repeatable,
+  },
+  strict,
+);
+export type ChannelBody = Static<typeof ChannelBody>;
+export const RenameBody = Type.Object({ slug: Slug, ...repeatable }, strict);
+export type RenameBody = Static<typeof RenameBody>;
+
 /** `?level=` of every write. */
 export const LevelQuery = Type.Object(
   {

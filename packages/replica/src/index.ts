@@ -24,7 +24,8 @@ export {
   type NamedHead,
   type StrongStore,
 } from './strong/ports.ts';
-export { noChannel } from './strong/rules.ts';
+export { FirstRegionDirectory } from './strong/first-region-directory.ts';
+export type { ReachedChannel } from './strong/reach.ts';
 export { WorkspaceState, type Applied, type Audience, type ChannelState } from './strong/state.ts';
 export { Strong } from './strong/strong.ts';
 export { Replica, type Reader, type ReplicaOptions } from './replica.ts';

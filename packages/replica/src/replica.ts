@@ -41,6 +41,7 @@ import { prune } from './prune.ts';
 import { Projector } from './projector.ts';
 import { Publisher } from './publisher.ts';
 import type { Founding } from './strong/ports.ts';
+import { Reach } from './strong/reach.ts';
 import { Strong } from './strong/strong.ts';
 import { Tail } from './tail.ts';
 import { Tidier } from './tidy.ts';
@@ -104,6 +105,8 @@ export class Replica {
   readonly presence: ZonePresence;
   /** Members, channels and private membership: decided, not merged. */
   readonly strong: Strong;
+  /** What members may reach; `execute` does not ask it, doors do. */
+  readonly reach: Reach;
   readonly #options: ReplicaOptions;
   readonly #queue: AppendQueue;
   readonly #channels: Channels;
@@ -220,6 +223,7 @@ export class Replica {
       { ...options, workspaces: options.workspaces ?? [] },
       { decided: (version) => this.publisher.announce(version), notice: options.notice },
     );
+    this.reach = new Reach(this.strong, this.cells);
     this.generations = new Generations(this.cells);
     const { documents, cells, generations } = this;
     this.#canvases = new CanvasWrites({ documents, generations, queue: this.#queue }, (error) =>

@@ -40,5 +40,5 @@ export const STEP_7 = `
     epoch bigint not null,
     home text collate "C" not null,
     primary key (zone, workspace)
-  )
+  );
   `;

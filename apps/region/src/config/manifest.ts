@@ -53,6 +53,8 @@ export const Manifest = Type.Object(
           name: Type.String(),
           zone: Type.String(),
           home: Region,
+          /** Members who decide who else is one; nobody, when it is left out. */
+          admins: Type.Optional(Type.Array(Id)),
           channels: Type.Array(Type.Object({ id: Id, slug: Type.String() }, strict)),
         },
         strict,

@@ -16,6 +16,7 @@ import type { RateLimits } from './limits.ts';
 import { answerProblems, answerUnreadable, newRequestId, sendProblem } from './problems.ts';
 import { canvasRoutes } from './rest/canvases.ts';
 import { channelRoutes } from './rest/channels.ts';
+import { membershipRoutes } from './rest/membership.ts';
 import { messageRoutes } from './rest/messages.ts';
 import { operatorRoutes, type Readiness } from './operations.ts';
 import { isForDoors } from './doors.ts';
@@ -71,7 +72,7 @@ export async function openHttp(parts: HttpParts): Promise<FastifyInstance> {
   await server.register(cors, {
     origin: [...config.webOrigins],
     methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposedHeaders: ['retry-after'],
+    exposedHeaders: ['retry-after', 'etag'],
   });
   await server.register(swagger, {
     openapi: {
@@ -100,6 +101,7 @@ export async function openHttp(parts: HttpParts): Promise<FastifyInstance> {
         signedIn.addHook('onRequest', limitRate(parts.limits));
         messageRoutes(signedIn, parts);
         channelRoutes(signedIn, parts);
+        membershipRoutes(signedIn, parts);
         canvasRoutes(signedIn, parts);
       });
     },

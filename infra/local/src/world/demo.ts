@@ -8,6 +8,7 @@ export type Workspace = {
   name: string;
   zone: string;
   home: string;
+  admins: string[];
   channels: { id: string; slug: string }[];
 };
 
@@ -27,6 +28,7 @@ export function demoWorkspaces(running: readonly string[]): Workspace[] {
       name,
       zone,
       home: regions.includes(home) ? home : regions[0]!,
+      admins: [DEMO_MEMBERS[0]],
       channels: channels.map((channel) => ({ id: channel, slug: channel })),
     };
   });

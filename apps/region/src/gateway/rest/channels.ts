@@ -1,22 +1,146 @@
-import { AfterQuery, LevelQuery, ReadBody, TopicBody, channelScope, memberScope } from '@causeway/protocol';
-import { highestTop } from '@causeway/replica';
+import {
+  AfterQuery,
+  ChangeBody,
+  ChannelBody,
+  LevelQuery,
+  ReadBody,
+  RenameBody,
+  TopicBody,
+  channelScope,
+  memberScope,
+} from '@causeway/protocol';
+import { highestTop, type ChannelState } from '@causeway/replica';
 import { Type, type Static } from 'typebox';
-import { arrived, channelOf, execute, nonceOf, sceneOf, timeOf, type Routes } from './command.ts';
+import { IfMatch, change, changeChannel, etagOf } from './change.ts';
+import {
+  arrived,
+  bodyMayBeAbsent,
+  channelOf,
+  execute,
+  nonceOf,
+  sceneOf,
+  timeOf,
+  type Routes,
+  type Scene,
+} from './command.ts';
 
 const WorkspaceParams = Type.Object({ workspace: Type.String() });
 const ChannelParams = Type.Object({ workspace: Type.String(), channel: Type.String() });
+const BrowseQuery = Type.Object(
+  {
+    cursor: Type.Optional(Type.String({ description: 'what the page before gave as `next`' })),
+    limit: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,2}$' })),
+    archived: Type.Optional(Type.Literal('true', { description: 'archived ones too' })),
+  },
+  { additionalProperties: false },
+);
+/** Channels of a page; those that the description of a workspace lists. */
+const PAGE = { default: 100, most: 500 } as const;
+const LISTED = 1_000;
 
 /** The workspace and its channels, topics and read markers. */
 export const channelRoutes: Routes = (server, parts) => {
   server.get<{ Params: Static<typeof WorkspaceParams> }>(
     '/workspaces/:workspace',
     { schema: { summary: 'A workspace and its channels', params: WorkspaceParams } },
-    async (request) => {
+    async (request, reply) => {
       const { workspace, replica, member } = await sceneOf(parts, request, request.params.workspace);
-      const { id, slug, name, zone, home, channels } = workspace;
+      const { id, slug, name, zone, home } = workspace;
+      const state = await replica.strong.state(id);
+      const channels = state.channelsOf(member).slice(0, LISTED).map(shown);
+      void reply.header('etag', etagOf(state.version));
       return { id, slug, name, zone, home, channels, member, clock: replica.clock.read() };
     },
   );
+
+  server.get<{ Params: Static<typeof WorkspaceParams>; Querystring: Static<typeof BrowseQuery> }>(
+    '/workspaces/:workspace/channels',
+    {
+      schema: {
+        summary: 'The channels that you may see, by name, and whether you joined them',
+        params: WorkspaceParams,
+        querystring: BrowseQuery,
+      },
+    },
+    async (request, reply) => {
+      const scene = await sceneOf(parts, request, request.params.workspace);
+      const { cursor = '', limit = PAGE.default, archived } = request.query;
+      const state = await scene.replica.strong.state(scene.workspace.id);
+      const rest = state
+        .channelsOf(scene.member)
+        .filter((channel) => channel.slug > cursor && (archived === 'true' || !channel.archived));
+      const page = rest.slice(0, Math.min(PAGE.most, Number(limit)));
+      const joined = await joinedBy(scene);
+      void reply.header('etag', etagOf(state.version));
+      return {
+        items: page.map((channel) => ({ ...shown(channel), joined: joined.has(channel.id) })),
+        ...(rest.length > page.length ? { next: page.at(-1)!.slug } : {}),
+      };
+    },
+  );
+
+  server.post<{ Params: Static<typeof WorkspaceParams>; Body: ChannelBody }>(
+    '/workspaces/:workspace/channels',
+    {
+      schema: {
+        summary: 'Make a channel; its id is the id of the answer',
+        params: WorkspaceParams,
+        headers: IfMatch,
+        body: ChannelBody,
+      },
+    },
+    async (request, reply) => {
+      const scene = await sceneOf(parts, request, request.params.workspace);
+      const { slug, private: isPrivate = false, members = [] } = request.body;
+      const deed = { kind: 'create-channel' as const, slug, private: isPrivate, members };
+      return reply.code(201).send(await change(parts, scene, request, reply, deed));
+    },
+  );
+
+  server.patch<{ Params: Static<typeof ChannelParams>; Body: RenameBody }>(
+    '/workspaces/:workspace/channels/:channel',
+    {
+      schema: {
+        summary: 'Give a channel another name',
+        params: ChannelParams,
+        headers: IfMatch,
+        body: RenameBody,
+      },
+    },
+    async (request, reply) => {
+      const scene = await sceneOf(parts, request, request.params.workspace);
+      const { slug } = request.body;
+      return changeChannel(parts, scene, request, reply, (channel) => ({
+        kind: 'rename-channel',
+        channel,
+        slug,
+      }));
+    },
+  );
+
+  for (const [method, on] of [
+    ['PUT', true],
+    ['DELETE', false],
+  ] as const)
+    server.route<{ Params: Static<typeof ChannelParams>; Body: ChangeBody }>({
+      method,
+      url: '/workspaces/:workspace/channels/:channel/archived',
+      schema: {
+        summary: on ? 'Archive a channel: it is read, and written no more' : 'Bring an archived channel back',
+        params: ChannelParams,
+        headers: IfMatch,
+        body: ChangeBody,
+      },
+      preValidation: bodyMayBeAbsent,
+      handler: async (request, reply) => {
+        const scene = await sceneOf(parts, request, request.params.workspace);
+        return changeChannel(parts, scene, request, reply, (channel) => ({
+          kind: 'archive-channel',
+          channel,
+          on,
+        }));
+      },
+    });
 
   server.get<{ Params: Static<typeof ChannelParams>; Querystring: AfterQuery }>(
     '/workspaces/:workspace/channels/:channel',
@@ -42,7 +166,10 @@ export const channelRoutes: Routes = (server, parts) => {
           return { segment: Number(segment), client: Number(client), clock: Number.parseInt(v, 36) };
         });
       return {
-        ...channel,
+        id: channel.id,
+        slug: channel.slug,
+        kind: channel.kind,
+        archived: channel.archived,
         topic,
         newestSegment: highestTop(cells.filter((cell) => cell.scope === scope)),
         markers,
@@ -102,3 +229,22 @@ export const channelRoutes: Routes = (server, parts) => {
     },
   );
 };
+
+/** How a channel is shown to somebody who may see it. */
+const shown = ({ id, slug, private: isPrivate, archived, members }: ChannelState) => ({
+  id,
+  slug,
+  private: isPrivate,
+  archived,
+  ...(isPrivate ? { members: members.size } : {}),
+});
+
+/** The channels that a member joined, as their own cells say. */
+async function joinedBy({ replica, workspace, member }: Scene): Promise<Set<string>> {
+  const cells = await replica.cells.open(memberScope(workspace.id, member));
+  return new Set(
+    [...cells.values()]
+      .filter(({ key, value }) => key.startsWith('joined|') && value === true)
+      .map(({ key }) => key.slice('joined|'.length)),
+  );
+}

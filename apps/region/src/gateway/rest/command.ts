@@ -14,9 +14,9 @@ import {
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { randomBytes } from 'node:crypto';
 import type { Access } from '../../access.ts';
-import type { Channel, Workspace } from '../../catalog.ts';
+import type { Workspace } from '../../catalog.ts';
 import type { Metrics } from '../../metrics.ts';
-import type { Replica } from '@causeway/replica';
+import type { ReachedChannel, Replica } from '@causeway/replica';
 import { asCausewayError } from '../problems.ts';
 
 export type RestParts = { access: Access; metrics: Metrics };
@@ -36,7 +36,7 @@ export async function sceneOf(
 }
 
 /** A channel that the member may see. */
-export function channelOf({ access }: RestParts, scene: Scene, slugOrId: string): Promise<Channel> {
+export function channelOf({ access }: RestParts, scene: Scene, slugOrId: string): Promise<ReachedChannel> {
   return access.channel(scene, scene.member, slugOrId);
 }
 

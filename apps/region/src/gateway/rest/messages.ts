@@ -8,9 +8,8 @@ import {
   PostBody,
   ReactBody,
 } from '@causeway/protocol';
-import type { Before } from '@causeway/replica';
+import type { Before, ReachedChannel } from '@causeway/replica';
 import { Type, type Static } from 'typebox';
-import type { Channel } from '../../catalog.ts';
 import {
   bodyMayBeAbsent,
   channelOf,
@@ -162,7 +161,7 @@ export const messageRoutes: Routes = (server, parts) => {
     });
 };
 
-function placeOf(scene: Scene, channel: Channel, message: string) {
+function placeOf(scene: Scene, channel: ReachedChannel, message: string) {
   return { workspace: scene.workspace.id, channel: channel.id, member: scene.member, message };
 }
 
