@@ -1,5 +1,5 @@
 import { Type, type Static, type TSchema } from 'typebox';
-import { Markers, type Ack } from './commands.ts';
+import { AvailabilityMode, Markers, Right, type Ack } from './commands.ts';
 import { LIMITS } from './limits.ts';
 import { Slug } from './strong.ts';
 
@@ -17,12 +17,46 @@ const Body = Type.String({ minLength: 1, description: `at most ${LIMITS.bodyChar
 const repeatable = { nonce: optional(Nonce), id: optional(HashId) };
 const timed = { ...repeatable, v: optional(HybridTime) };
 
-export const PostBody = Type.Object({ body: Body, thread: optional(HashId), ...repeatable }, strict);
+/** A reply that is shown in the channel too. */
+const also = optional(Type.Literal(true));
+const Title = Type.String({ minLength: 1, description: `at most ${LIMITS.titleChars} characters` });
+const Millis = Type.Integer({ minimum: 0, description: 'milliseconds since 1970' });
+
+export const PostBody = Type.Object({ body: Body, thread: optional(HashId), also, ...repeatable }, strict);
 export const EditBody = Type.Object({ body: Body, ...timed }, strict);
 export const DeleteBody = Type.Object({ ...repeatable }, strict);
 export const ReactBody = Type.Object({ ...timed }, strict);
 export const TopicBody = Type.Object({ topic: Type.String(), ...timed }, strict);
-export const CanvasBody = Type.Object({ title: Type.String({ minLength: 1 }), ...timed }, strict);
+export const PurposeBody = Type.Object({ purpose: Type.String(), ...timed }, strict);
+/** Of what is switched on by PUT and off by DELETE. */
+export const SwitchBody = Type.Object({ ...timed }, strict);
+export const UnreadBody = Type.Object({ message: optional(HashId), ...timed }, strict);
+export const DraftBody = Type.Object({ body: Type.String(), thread: optional(HashId), ...timed }, strict);
+export const AvailabilityBody = Type.Object(
+  { mode: AvailabilityMode, until: optional(Millis), ...timed },
+  strict,
+);
+export const DirectBody = Type.Object(
+  { members: Type.Array(Type.String(), { minItems: 2, maxItems: LIMITS.directMembers }), ...timed },
+  strict,
+);
+/** `postNonce` is that of the message, `nonce` that of scheduling it: keep both when you repeat. */
+export const ScheduleBody = Type.Object(
+  {
+    channel: Type.String({ description: 'id or slug' }),
+    body: Body,
+    thread: optional(HashId),
+    also,
+    at: Millis,
+    postNonce: optional(Nonce),
+    ...timed,
+  },
+  strict,
+);
+/** Of a canvas, of its title, and of a version. */
+export const CanvasBody = Type.Object({ title: Title, ...timed }, strict);
+export const RightBody = Type.Object({ right: Right, ...timed }, strict);
+export const RestoreBody = Type.Object({ ...timed }, strict);
 export const ReadBody = Type.Object(
   {
     markers: Markers,

@@ -1,11 +1,13 @@
 import { CausewayError, LIMITS, parseName } from '@causeway/protocol';
 import * as Y from 'yjs';
 import type { AppendQueue } from './append-queue.ts';
+import { canvasOf, mayNot, type CanvasRights } from './canvas-rights.ts';
 import type { Documents } from './documents.ts';
+import { holds } from './holds.ts';
 import type { Generations } from './generations.ts';
 import type { ClientUpdate, LiveDocument } from './live-document.ts';
 
-type Parts = { documents: Documents; generations: Generations; queue: AppendQueue };
+type Parts = { documents: Documents; generations: Generations; rights: CanvasRights; queue: AppendQueue };
 
 /** Commits what members write into canvases. What lacks something waits outside the document until that has come. */
 export class CanvasWrites {
@@ -35,7 +37,8 @@ export class CanvasWrites {
 
   /** Commits an update, and then what of the waiting ones it was that they lacked. */
   async #write(name: string, update: ClientUpdate): Promise<void> {
-    const { documents, generations, queue } = this.#parts;
+    const { documents, generations, rights, queue } = this.#parts;
+    const may = await rights.ask(canvasOf(name)!, update.member);
     const check = await generations.guard(name);
     const live = await documents.open(name);
     const written = await queue.run<LiveDocument>({
@@ -45,6 +48,7 @@ export class CanvasWrites {
       size: update.size,
       author: (live) => {
         check(live!.doc, update.what);
+        if (may() !== 'edit' && !isHeld(live!.doc, update)) throw mayNot('change it');
         if (live!.isTooLargeWith(update))
           throw new CausewayError(
             'document-too-large',
@@ -69,3 +73,7 @@ function decodeOrRefuse(bytes: Uint8Array): void {
     throw new CausewayError('malformed-frame', 'these bytes are no Yjs update (format V1)');
   }
 }
+
+/** Every provider says on connecting what it holds: one that may only read must be able to say so. */
+const isHeld = (doc: Y.Doc, { what }: ClientUpdate): boolean =>
+  what instanceof Uint8Array && holds(doc, what);

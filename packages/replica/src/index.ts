@@ -1,6 +1,8 @@
 export * from './hybrid-time.ts';
 export * from './ports.ts';
+export { OTHERS_WAIT_MS } from './scheduler.ts';
 export { bucketOf, canonicalState, documentDigest, scopeDigest } from './digest.ts';
+export { CanvasRights, rightIn } from './canvas-rights.ts';
 export { directMembers } from './commands/direct.ts';
 export { Compactor, type CompactorCounts } from './compactor.ts';
 export { Difference } from './difference.ts';

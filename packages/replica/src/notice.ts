@@ -10,6 +10,7 @@ export type Notice = {
     | 'tidy-failed'
     | 'projector-failed'
     | 'compaction-failed'
+    | 'scheduler-failed'
     | 'quarantined'
     | 'unpublishable'
     | 'outbox-trimmed'

@@ -47,6 +47,8 @@ export type PeersParts = {
   generations: Generations;
   queue: AppendQueue;
   strong: Strong;
+  /** A restore that another region forwards. */
+  restore(question: Uint8Array): Promise<Uint8Array>;
   /** Does this region have the writes of a token, committed? */
   holds(token: Token): Promise<boolean>;
 };
@@ -121,6 +123,7 @@ export class Peers {
       time,
       holds,
       decide: (asked) => decisions.answer(asked),
+      restore: (asked) => parts.restore(asked),
       strong: (talk, asked) => strong.answer(talk, asked),
     });
     this.zone = new ZoneLevel({ time, peers, holds: (peer, token) => desk.askHolds(peer, token) });

@@ -412,6 +412,11 @@ export interface Store extends StrongStore {
     lastSequence: number;
     given: number;
   }): Promise<{ incarnation: string; isNew: boolean }>;
+  /**
+   * Scheduled posts that are due and have neither been sent nor failed: those of `region` up to the
+   * time `own`, all others up to `others` (milliseconds since 1970); the earliest first.
+   */
+  due(asked: { region: string; own: number; others: number; limit: number }): Promise<Cell[]>;
   /** The cells that say which generation of a canvas is the current one, ordered by scope and key. */
   generations(): Promise<Cell[]>;
   /** Keeps a decision unless there is one for that document and generation; returns the one that is kept. */
@@ -446,7 +451,7 @@ export type Hello = {
 export type StoredUpTo = { region: string; incarnation: string; sequence: number; messageId: string };
 
 /** What can be asked of a region, besides hello. Bodies are the asker's business. */
-export type Operation = 'buckets' | 'names' | 'state' | 'cells' | 'holds' | 'decide' | Talk;
+export type Operation = 'buckets' | 'names' | 'state' | 'cells' | 'holds' | 'decide' | 'restore' | Talk;
 
 /** Hears what is said of presence. Nothing of it is stored, and all of it may be missed, repeated or late. */
 export type PresenceEar = {

@@ -32,6 +32,7 @@ type Parts = {
   time: Time;
   holds(token: Token): Promise<boolean>;
   decide(question: Uint8Array): Promise<Uint8Array>;
+  restore(question: Uint8Array): Promise<Uint8Array>;
   /** What is asked about strong logs. */
   strong(talk: Talk, question: Uint8Array): Promise<Uint8Array>;
 };
@@ -67,6 +68,8 @@ export class RepairDesk {
         return this.#answerHolds(question);
       case 'decide':
         return this.#parts.decide(question);
+      case 'restore':
+        return this.#parts.restore(question);
       default:
         return this.#parts.strong(operation, question);
     }

@@ -19,11 +19,18 @@ import { Badges } from './badges.ts';
 import { CanvasWrites } from './canvas-writes.ts';
 import { Cells, type CellListener } from './cells.ts';
 import { Channels } from './channels.ts';
+import { CanvasRights } from './canvas-rights.ts';
+import { canvas, retitle, share } from './commands/canvas.ts';
 import { edit, remove } from './commands/change.ts';
 import type { Answer, Context } from './commands/context.ts';
 import { direct } from './commands/direct.ts';
 import { post } from './commands/post.ts';
-import { canvas, react, read, topic } from './commands/set.ts';
+import { describe, read } from './commands/in-channel.ts';
+import { pin, react } from './commands/on-message.ts';
+import { isPersonal, personal } from './commands/personal.ts';
+import { schedule, unschedule } from './commands/scheduled.ts';
+import { Ahead } from './commands/set.ts';
+import { mustBeCopied, version } from './commands/version.ts';
 import { Compactor } from './compactor.ts';
 import { Difference } from './difference.ts';
 import { Documents } from './documents.ts';
@@ -43,6 +50,8 @@ import { Publisher } from './publisher.ts';
 import type { Founding } from './strong/ports.ts';
 import { Reach } from './strong/reach.ts';
 import { Strong } from './strong/strong.ts';
+import { Restores } from './restores.ts';
+import { Scheduler } from './scheduler.ts';
 import { Tail } from './tail.ts';
 import { Tidier } from './tidy.ts';
 import { Tokens } from './tokens.ts';
@@ -98,6 +107,7 @@ export class Replica {
   readonly documents: Documents;
   readonly cells: Cells;
   readonly generations: Generations;
+  readonly rights: CanvasRights;
   readonly history: History;
   readonly publisher: Publisher;
   readonly compactor: Compactor;
@@ -115,6 +125,8 @@ export class Replica {
   readonly #tokens: Tokens;
   readonly #projector: Projector;
   readonly #canvases: CanvasWrites;
+  readonly #restores: Restores;
+  readonly #scheduler: Scheduler;
   readonly #peers: Peers;
   readonly #context: Context;
   readonly #underWay = new Map<string, Promise<Answer>>();
@@ -151,6 +163,8 @@ export class Replica {
         return store.loadCells(scopes);
       },
     });
+    this.rights = new CanvasRights(this.cells);
+    this.generations = new Generations(this.cells);
     this.#tail = new Tail(
       { store, documents: this.documents, cells: this.cells, time },
       { brought: (live) => this.#canvases.brought(live), changed: (names) => this.#changed(names) },
@@ -167,6 +181,9 @@ export class Replica {
       clock: this.clock,
       documents: this.documents,
       cells: this.cells,
+      ahead: new Ahead(),
+      rights: this.rights,
+      generations: this.generations,
       channels: this.#channels,
       lookup,
       queue: this.#queue,
@@ -224,9 +241,25 @@ export class Replica {
       { decided: (version) => this.publisher.announce(version), notice: options.notice },
     );
     this.reach = new Reach(this.strong, this.cells);
-    this.generations = new Generations(this.cells);
-    const { documents, cells, generations } = this;
-    this.#canvases = new CanvasWrites({ documents, generations, queue: this.#queue }, (error) =>
+    const { documents, cells, generations, rights } = this;
+    this.#restores = new Restores({
+      ...options,
+      context: this.#context,
+      home: (workspace) => this.strong.home(workspace),
+      reach: (commit) => this.#tail.reach(commit),
+    });
+    this.#scheduler = new Scheduler({
+      ...options,
+      cells,
+      queue: this.#queue,
+      mayPost: async (post) => {
+        // A replica without a strong half knows no members.
+        if (options.workspaces !== undefined && options.workspaces.length > 0) await this.reach.command(post);
+      },
+      post: (post) => this.#once(post),
+      failed: (error) => options.notice({ what: 'scheduler-failed', why: String(error) }),
+    });
+    this.#canvases = new CanvasWrites({ documents, generations, rights, queue: this.#queue }, (error) =>
       options.notice({ what: 'commit-failed', why: String(error) }),
     );
     this.#peers = new Peers(
@@ -237,6 +270,7 @@ export class Replica {
         generations,
         queue: this.#queue,
         strong: this.strong,
+        restore: (question) => this.#restores.answer(question),
         holds: (token) => this.#tokens.holds(token),
       },
       {
@@ -252,6 +286,7 @@ export class Replica {
     await Promise.all([
       this.publisher.run(signal),
       this.#inRole('receiver', (leading) => this.#peers.run(leading), signal),
+      this.#inRole('scheduler', (leading) => this.#scheduler.run(leading), signal),
       this.#inRole('compactor', (leading) => this.compactor.run(leading), signal),
       this.#tidying(signal),
       this.#leaving(signal),
@@ -307,16 +342,27 @@ export class Replica {
 
   /**
    * Opens a document for a reader. Rejects with the store's error when it cannot be loaded, and as
-   * Generations.guard says; a canvas that is superseded later is dropped with that error.
+   * Generations.guard says; a canvas that is superseded later is dropped with that error. With
+   * `member` it is `forbidden` to who may not see the canvas, and dropped when that right is taken away.
    */
-  async join(name: string, listener: DocumentListener): Promise<Reader> {
+  async join(name: string, listener: DocumentListener, member?: string): Promise<Reader> {
+    const unguard =
+      member === undefined
+        ? (): void => undefined
+        : await this.rights.guard(name, member, (why) => listener.dropped(why));
     let live: LiveDocument;
-    let check: Awaited<ReturnType<Generations['guard']>>;
-    do {
-      live = await this.documents.open(name);
-      check = await this.generations.guard(name);
-    } while (live.dropped);
-    check(live.doc);
+    try {
+      let check: Awaited<ReturnType<Generations['guard']>>;
+      do {
+        live = await this.documents.open(name);
+        check = await this.generations.guard(name);
+      } while (live.dropped);
+      check(live.doc);
+      await mustBeCopied(this.cells, name, live.doc);
+    } catch (error) {
+      unguard();
+      throw error;
+    }
     live.listeners.add(listener);
     const unwatch = this.generations.watch(name, (superseded) => listener.dropped(superseded));
     // The copy may be ahead of the log by the commit in flight: encode first, then share its fate.
@@ -352,6 +398,7 @@ export class Replica {
       close: () => {
         live.listeners.delete(listener);
         unwatch();
+        unguard();
       },
     };
   }
@@ -436,6 +483,7 @@ export class Replica {
   }
 
   #carryOut(id: string, command: Command): Promise<Answer> {
+    if (isPersonal(command)) return personal(this.#context, id, command);
     switch (command.kind) {
       case 'post':
         return post(this.#context, id, command);
@@ -445,16 +493,29 @@ export class Replica {
         return remove(this.#context, id, command);
       case 'react':
         return react(this.#context, id, command);
+      case 'pin':
+        return pin(this.#context, id, command);
       case 'topic':
-        return topic(this.#context, id, command);
+      case 'purpose':
+        return describe(this.#context, id, command);
       case 'read':
         return read(this.#context, id, command);
-      case 'canvas':
-        return canvas(this.#context, id, command);
       case 'direct':
         return direct(this.#context, id, command);
-      default:
-        return Promise.reject(new CausewayError('invalid-request', `${command.kind} is not built yet`));
+      case 'canvas':
+        return canvas(this.#context, id, command);
+      case 'retitle':
+        return retitle(this.#context, id, command);
+      case 'share':
+        return share(this.#context, id, command);
+      case 'version':
+        return version(this.#context, id, command);
+      case 'restore':
+        return this.#restores.execute(id, command);
+      case 'schedule':
+        return schedule(this.#context, id, command);
+      case 'unschedule':
+        return unschedule(this.#context, id, command);
     }
   }
 

@@ -13,6 +13,7 @@ const OPERATIONS: Readonly<Record<Operation, true>> = {
   cells: true,
   holds: true,
   decide: true,
+  restore: true,
   prepare: true,
   changes: true,
   heads: true,

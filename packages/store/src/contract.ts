@@ -16,6 +16,7 @@ import {
 } from './contract-rows.ts';
 import { changesContract } from './contract-changes.ts';
 import { decisionContract } from './contract-decisions.ts';
+import { dueContract } from './contract-due.ts';
 import { logContract } from './contract-log.ts';
 import { countsContract } from './contract-counts.ts';
 import { viewContract } from './contract-views.ts';
@@ -598,6 +599,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     changesContract(fresh);
     countsContract(fresh);
     decisionContract(fresh);
+    dueContract(fresh);
 
     describe('roles', () => {
       it('are held by one at a time and free afterwards', async () => {

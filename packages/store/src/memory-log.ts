@@ -15,6 +15,9 @@ type Logged = {
 type HeldCell = StoredCell & { commit: number };
 type Change = { row: Logged } | { cell: HeldCell };
 
+/** Canonical JSON of one that waits: `failed` would stand between the two, and what was sent has no post. */
+const WAITING = /^\{"at":[0-9]{1,16},"post":/;
+
 /** Dead changes that the journal may hold before they are worth a look. */
 const DEAD = 1_000;
 
@@ -25,6 +28,8 @@ export class MemoryLog {
   /** In order of commits; some rows and cells are gone or written again since. */
   #journal: Change[] = [];
   #dead = 0;
+  /** Scheduled posts that wait, by scope and key. */
+  readonly #scheduled = new Map<string, HeldCell>();
 
   add(row: Logged): void {
     entryOf(this.#documents, row.entry.name, () => []).push(row);
@@ -46,6 +51,7 @@ export class MemoryLog {
     if (held !== undefined && !beats(cell, held)) return false;
     const written = { ...cell, commit };
     scope.set(cell.key, written);
+    this.#schedule(written);
     this.#journal.push({ cell: written });
     if (held !== undefined) this.#died(1);
     return true;
@@ -71,12 +77,43 @@ export class MemoryLog {
       .flatMap((scope) => this.cells(scope).filter((cell) => cell.key === key && key.startsWith('follow|')));
   }
 
+  /** Scheduled posts that wait and are due, see Store.due. */
+  due({
+    region,
+    own,
+    others,
+    limit,
+  }: {
+    region: string;
+    own: number;
+    others: number;
+    limit: number;
+  }): Cell[] {
+    return [...this.#scheduled.values()]
+      .map(cellOf)
+      .map((cell) => ({ cell, ...(cell.value as { at: number; region: string }) }))
+      .filter(({ at, ...cell }) => at <= (cell.region === region ? own : others))
+      .sort(
+        (a, b) =>
+          a.at - b.at || compareText(a.cell.scope, b.cell.scope) || compareText(a.cell.key, b.cell.key),
+      )
+      .slice(0, limit)
+      .map(({ cell }) => cell);
+  }
+
   /** The cells of generations in all lists of canvases, ordered by scope and key. */
   generations(): Cell[] {
     return [...this.#scopes.keys()]
       .filter((scope) => scope.endsWith('/workspace/canvases'))
       .sort(compareText)
       .flatMap((scope) => this.cells(scope).filter(({ key }) => key.startsWith('generation|')));
+  }
+
+  #schedule(cell: HeldCell): void {
+    if (!cell.key.startsWith('scheduled|')) return;
+    const place = `${cell.scope}\n${cell.key}`;
+    if (WAITING.test(cell.text)) this.#scheduled.set(place, cell);
+    else this.#scheduled.delete(place);
   }
 
   tail(after: number, limit: number, horizon: number): Tail {

@@ -390,6 +390,10 @@ export class MemoryStore implements Store {
     );
   }
 
+  due(asked: { region: string; own: number; others: number; limit: number }): Promise<Cell[]> {
+    return this.#operation('due', () => this.#disk.log.due(asked));
+  }
+
   generations(): Promise<Cell[]> {
     return this.#operation('generations', () => this.#disk.log.generations());
   }

@@ -7,6 +7,7 @@ import { STEP_5 } from './step-5.sql.ts';
 import { STEP_6 } from './step-6.sql.ts';
 import { STEP_7 } from './step-7.sql.ts';
 import { STEP_8 } from './step-8.sql.ts';
+import { STEP_9 } from './step-9.sql.ts';
 
 /**
  * The tables, as numbered steps that only go forward. A step that has been released is never
@@ -16,7 +17,17 @@ import { STEP_8 } from './step-8.sql.ts';
  *
  * Everything that compares as text is COLLATE "C": by UTF-8 bytes, as compareText does.
  */
-export const STEPS: readonly string[] = [STEP_1, STEP_2, STEP_3, STEP_4, STEP_5, STEP_6, STEP_7, STEP_8];
+export const STEPS: readonly string[] = [
+  STEP_1,
+  STEP_2,
+  STEP_3,
+  STEP_4,
+  STEP_5,
+  STEP_6,
+  STEP_7,
+  STEP_8,
+  STEP_9,
+];
 
 /** "causeway", as a number: the advisory lock of migrations. */
 const LOCK = '7161962283946832997';

@@ -32,6 +32,7 @@ import * as compaction from './compaction.ts';
 import type { Connection } from './connection.ts';
 import { cursor } from './cursors.ts';
 import * as decisions from './decisions.ts';
+import { due } from './due.ts';
 import { identity } from './identity.ts';
 import { Lanes } from './lanes.ts';
 import * as log from './log.ts';
@@ -274,6 +275,10 @@ export class PostgresStore implements Store {
     given: number;
   }): Promise<{ incarnation: string; isNew: boolean }> {
     return this.#query(adoptIncarnation, stream);
+  }
+
+  due(asked: { region: string; own: number; others: number; limit: number }): Promise<Cell[]> {
+    return this.#query(due, asked);
   }
 
   generations(): Promise<Cell[]> {

@@ -131,9 +131,10 @@ export const BUGS: readonly Bug[] = [
     what: "a server puts its own time in the place of the client's `v`",
     patches: [
       {
-        file: 'packages/replica/src/commands/set.ts',
-        find: '{ key, v: orderOf(v, id), value: on },',
-        replace: '{ key, v: orderOf(context.clock.tick(), id), value: on },',
+        file: 'packages/replica/src/commands/on-message.ts',
+        find: 'const change = { key: `${emoji}|${member}`, v: orderOf(v, id), value: on };',
+        replace:
+          'const change = { key: `${emoji}|${member}`, v: orderOf(context.clock.tick(), id), value: on };',
       },
     ],
     worlds: 20,

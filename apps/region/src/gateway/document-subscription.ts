@@ -1,5 +1,5 @@
 import { CausewayError } from '@causeway/protocol';
-import { Difference, type Reader, type Replica } from '@causeway/replica';
+import { Difference, type DocumentListener, type Reader, type Replica } from '@causeway/replica';
 import type { Outgoing, Source } from './outgoing.ts';
 
 /** Bytes of one message of a difference, about. */
@@ -11,6 +11,8 @@ export type SubscriptionParts = {
   replica: Replica;
   /** The document's full name, by ids. */
   document: string;
+  /** Who reads: rights to a canvas are looked at. */
+  member: string;
   outgoing: Outgoing;
   /** How the door sends an update; made once for all who get it. */
   updateMessage(update: Uint8Array): Uint8Array;
@@ -47,12 +49,13 @@ export class DocumentSubscription implements Source {
   /** Rejects as Replica.join does. */
   static async open(parts: SubscriptionParts): Promise<DocumentSubscription> {
     let subscription: DocumentSubscription | undefined;
-    const reader = await parts.replica.join(parts.document, {
+    const listener: DocumentListener = {
       update: (bytes) => {
         if (subscription !== undefined) subscription.#update(bytes);
       },
       dropped: (why) => parts.dropped(why),
-    });
+    };
+    const reader = await parts.replica.join(parts.document, listener, parts.member);
     return (subscription = new DocumentSubscription(parts, reader));
   }
 

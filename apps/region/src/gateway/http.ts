@@ -14,10 +14,15 @@ import type { Metrics } from '../metrics.ts';
 import type { Identity, Tokens } from '../tokens.ts';
 import type { RateLimits } from './limits.ts';
 import { answerProblems, answerUnreadable, newRequestId, sendProblem } from './problems.ts';
+import { canvasAboutRoutes } from './rest/canvas-about.ts';
 import { canvasRoutes } from './rest/canvases.ts';
 import { channelRoutes } from './rest/channels.ts';
 import { membershipRoutes } from './rest/membership.ts';
+import { directRoutes } from './rest/direct.ts';
 import { messageRoutes } from './rest/messages.ts';
+import { personalRoutes } from './rest/personal.ts';
+import { pinRoutes } from './rest/pins.ts';
+import { scheduledRoutes } from './rest/scheduled.ts';
 import { operatorRoutes, type Readiness } from './operations.ts';
 import { isForDoors } from './doors.ts';
 
@@ -102,7 +107,12 @@ export async function openHttp(parts: HttpParts): Promise<FastifyInstance> {
         messageRoutes(signedIn, parts);
         channelRoutes(signedIn, parts);
         membershipRoutes(signedIn, parts);
+        pinRoutes(signedIn, parts);
+        personalRoutes(signedIn, parts);
+        scheduledRoutes(signedIn, parts);
+        directRoutes(signedIn, parts);
         canvasRoutes(signedIn, parts);
+        canvasAboutRoutes(signedIn, parts);
       });
     },
     { prefix: '/v1' },

@@ -1,116 +1,108 @@
-import {
-  CausewayError,
-  LIMITS,
-  canvasesScope,
-  channelScope,
-  memberScope,
-  messageScope,
-  segmentName,
-  type Cell,
-  type CommandOf,
-  type Token,
-} from '@causeway/protocol';
-import * as Y from 'yjs';
-import { cellsEntry, wins } from '../cells.ts';
-import { countOrder, numberInOrder, orderOf } from '../hybrid-time.ts';
-import { highestTop, lowestTop } from '../segment-rule.ts';
-import { gone, notHereYet } from './change.ts';
+import { CausewayError, LIMITS, type Cell, type Token } from '@causeway/protocol';
+import { cellsEntry, mergeCell, wins } from '../cells.ts';
+import { numberInOrder } from '../hybrid-time.ts';
 import type { Answer, Context } from './context.ts';
 import { checkText } from './post.ts';
 
-type Change = Omit<Cell, 'scope'>;
-
-/** A reaction of one member with one emoji: on or off, the larger `v` wins. */
-export async function react(context: Context, id: string, command: CommandOf<'react'>): Promise<Answer> {
-  const { workspace, channel, message, emoji, member, on, v } = command;
-  checkText(emoji, 'the emoji');
-  const held = await context.lookup.segmentsOf(channelScope(workspace, channel), message);
-  if (held.length === 0) throw notHereYet(message);
-  if (held.some(({ deleted }) => deleted)) throw gone(message);
-  const key = `${emoji}|${member}`;
-  return set(context, id, messageScope(workspace, channel, message), v, [
-    { key, v: orderOf(v, id), value: on },
-  ]);
-}
-
-export function topic(context: Context, id: string, command: CommandOf<'topic'>): Promise<Answer> {
-  const { workspace, channel, member, v } = command;
-  const text = checkTitle(command.topic, 'a topic');
-  const value = { text, by: member };
-  return set(context, id, channelScope(workspace, channel), v, [{ key: 'topic', v: orderOf(v, id), value }]);
-}
-
-/** Adds a canvas to the workspace's list; its id is the id of the command. */
-export function canvas(context: Context, id: string, command: CommandOf<'canvas'>): Promise<Answer> {
-  const { workspace, member, v } = command;
-  const title = checkTitle(command.title, 'a title');
-  const value = { title, author: member };
-  return set(context, id, canvasesScope(workspace), v, [{ key: `canvas|${id}`, v: orderOf(v, id), value }]);
-}
-
-/**
- * Moves a member's read markers: per segment and author clientID the clock up to which it was on
- * screen. They only grow. Segments below every region's `top` get no more posts and count as
- * read, so their markers are not kept.
- */
-export async function read(context: Context, id: string, command: CommandOf<'read'>): Promise<Answer> {
-  const { workspace, channel, member } = command;
-  const tops = await context.cells.open(channelScope(workspace, channel));
-  const [closed, highest] = [lowestTop(tops, context.regions), highestTop(tops.values())];
-  const changes: Change[] = [];
-  for (const { segment, client, clock } of command.markers) {
-    // At 0 nothing was on screen; kept, such markers would fill the table.
-    if (segment < closed || clock === 0) continue;
-    if (segment > highest || clock > (await heldOf(context, workspace, channel, segment, client)))
-      throw new CausewayError(
-        'not-here-yet',
-        `segment ${segment} has not reached ${clock} of ${client} in this region; try again in a moment`,
-        { retryAfter: 1 },
-      );
-    changes.push({ key: `read|${channel}|${segment}|${client}`, v: countOrder(clock), value: 1 });
-  }
-  return set(context, id, memberScope(workspace, member), undefined, changes);
-}
-
-async function heldOf(
-  context: Context,
-  workspace: string,
-  channel: string,
-  segment: number,
-  client: number,
-): Promise<number> {
-  const live = await context.documents.open(segmentName(workspace, channel, segment));
-  return Y.getState(live.doc.store, client);
-}
+export type Change = Omit<Cell, 'scope'>;
+/** The cells of a scope by key: what is committed, and on top what the batch under way writes. */
+export type Seen = ReadonlyMap<string, Change>;
 
 /**
  * Changes cells of one scope. `v` is the client's hybrid time, checked against the clock and what
- * is held, or absent for cells that count. What loses against the held value is not written.
+ * is held, or absent for cells that count. What loses against the held value is not written, and
+ * only what is written is asked of `check`, which throws when it may not be.
  */
-async function set(
+export async function set(
   context: Context,
   id: string,
   scope: string,
   v: number | undefined,
   changes: readonly Change[],
+  check: (change: Change, seen: Seen) => void = () => undefined,
 ): Promise<Answer> {
   const held = await context.cells.open(scope);
   const token: Token = changes.map(({ key, v }) => ({ scope, key, v }));
-  return context.queue.run<Answer>({
-    key: scope,
-    size: 128 * changes.length,
-    author: () => {
-      const newer = changes.filter((change) => wins(change, held.get(change.key)));
-      if (v !== undefined)
-        for (const { key } of newer) context.clock.admit(v, numberInOrder(held.get(key)?.v ?? '0'));
-      const answer = { id, token };
-      return newer.length === 0 ? { answer } : { answer, cells: [cellsEntry(scope, ...newer)] };
-    },
-  });
+  let forget: (() => void) | undefined;
+  try {
+    return await context.queue.run<Answer>({
+      key: scope,
+      size: changes.reduce((sum, { value }) => sum + 128 + sizeOf(value), 0),
+      author: () => {
+        const seen = context.ahead.over(scope, held);
+        const newer = changes.filter((change) => wins(change, seen.get(change.key)));
+        for (const change of newer) {
+          if (v !== undefined) context.clock.admit(v, numberInOrder(seen.get(change.key)?.v ?? '0'));
+          check(change, seen);
+        }
+        const answer = { id, token };
+        if (newer.length === 0) return { answer };
+        forget?.();
+        forget = context.ahead.add(scope, newer);
+        return { answer, cells: [cellsEntry(scope, ...newer)] };
+      },
+    });
+  } finally {
+    forget?.();
+  }
 }
 
-function checkTitle(text: string, what: string): string {
+/**
+ * Cells written in the batch that is being formed. Work on one scope is one commit at a time, so
+ * all that a job can miss of what is held is what others of its batch wrote before it: a hundred
+ * pins at once would each find room for one.
+ */
+export class Ahead {
+  readonly #written = new Map<string, Set<readonly Change[]>>();
+
+  /** Until the returned function is called, that is until the commit is over. */
+  add(scope: string, changes: readonly Change[]): () => void {
+    const written = this.#written.get(scope) ?? new Set();
+    this.#written.set(scope, written.add(changes));
+    return () => {
+      written.delete(changes);
+      if (written.size === 0 && this.#written.get(scope) === written) this.#written.delete(scope);
+    };
+  }
+
+  over(scope: string, held: Seen): Seen {
+    const written = this.#written.get(scope);
+    if (written === undefined) return held;
+    const seen = new Map(held);
+    for (const changes of written) for (const change of changes) mergeCell(seen, change);
+    return seen;
+  }
+}
+
+/** What is switched off, cleared or done stays as a cell, and is no longer in use. */
+export const isInUse = (value: unknown): boolean =>
+  value !== undefined && value !== null && value !== false && !(typeof value === 'object' && 'sent' in value);
+
+/** How many cells there may be whose key begins with `prefix`; `what` names them to the person who asks for one more. */
+export type Room = { prefix: string; inUse?: number; ever?: number; what: string };
+
+/** Throws `too-many` for one more cell than there is room for. What is in use may always change. */
+export function checkRoom({ key, value }: Change, seen: Seen, { prefix, inUse, ever, what }: Room): void {
+  const before = seen.get(key);
+  if (isInUse(before?.value)) return;
+  let [used, known] = [0, 0];
+  for (const [other, cell] of seen)
+    if (other.startsWith(prefix)) {
+      known++;
+      if (isInUse(cell.value)) used++;
+    }
+  if (inUse !== undefined && isInUse(value) && used >= inUse)
+    throw new CausewayError('too-many', `there can be ${inUse} ${what}; remove one first`);
+  if (ever !== undefined && before === undefined && known >= ever)
+    throw new CausewayError('too-many', `there can be ${ever} ${what}, those removed included`);
+}
+
+export function checkTitle(text: string, what: string): string {
   checkText(text, what);
   if (text.length <= LIMITS.titleChars) return text;
   throw new CausewayError('body-too-large', `${what} holds at most ${LIMITS.titleChars} characters`);
 }
+
+/** About what a value costs; most are a few words. */
+const sizeOf = (value: unknown): number =>
+  typeof value === 'string' ? value.length : typeof value === 'object' ? JSON.stringify(value).length : 8;

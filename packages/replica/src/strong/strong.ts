@@ -98,6 +98,11 @@ export class Strong {
     return this.#log.state(workspace);
   }
 
+  /** The home region of a workspace as the directory says now; rejects with `no-directory`. */
+  async home(workspace: string): Promise<string> {
+    return (await this.#record(workspace)).home;
+  }
+
   /** Calls `listener` with what comes into force here from now on, until the returned function is called. */
   watch(workspace: string, listener: (applied: readonly Applied[]) => void): () => void {
     return this.#log.watch(workspace, listener);

@@ -129,6 +129,7 @@ export class CollabDocument {
     const subscription = await DocumentSubscription.open({
       replica: opened.replica,
       document,
+      member: identity.member,
       outgoing,
       updateMessage: messages.update,
       answerMessage: (update) => messages.step2(update),

@@ -2,12 +2,14 @@ import {
   AfterQuery,
   CanvasBody,
   LevelQuery,
+  aboutScope,
   canvasName,
   canvasesScope,
   type Canvas,
   type Cell,
+  type Right,
 } from '@causeway/protocol';
-import { generationOf } from '@causeway/replica';
+import { generationOf, rightIn } from '@causeway/replica';
 import { Type, type Static } from 'typebox';
 import { arrived, execute, nonceOf, sceneOf, timeOf, type Routes } from './command.ts';
 
@@ -39,13 +41,30 @@ export const canvasRoutes: Routes = (server, parts) => {
     { schema: { summary: 'All canvases, newest first', params: Params, querystring: AfterQuery } },
     async (request) => {
       const scene = await sceneOf(parts, request, request.params.workspace);
-      const { workspace, replica } = scene;
+      const { workspace, replica, member } = scene;
       await arrived(request.query, scene);
-      const cells = await replica.loadCells([canvasesScope(workspace.id)]);
-      return { items: canvasesIn(workspace.id, cells) };
+      const canvases = canvasesIn(workspace.id, await replica.loadCells([canvasesScope(workspace.id)]));
+      const about = await replica.loadCells(canvases.map(({ id }) => aboutScope(workspace.id, id)));
+      return { items: asSeenBy(member, workspace.id, canvases, about) };
     },
   );
 };
+
+/** Those that a member may see, with the titles that they have now. */
+function asSeenBy(
+  member: string,
+  workspace: string,
+  canvases: readonly Canvas[],
+  about: readonly Cell[],
+): (Canvas & { right: Right })[] {
+  const byScope = Map.groupBy(about, ({ scope }) => scope);
+  return canvases.flatMap((canvas) => {
+    const cells = new Map(byScope.get(aboutScope(workspace, canvas.id))?.map((cell) => [cell.key, cell]));
+    const right = canvas.author === member ? 'edit' : rightIn(cells, member);
+    const title = (cells.get('title')?.value as { text: string } | undefined)?.text ?? canvas.title;
+    return right === 'none' ? [] : { ...canvas, title, right };
+  });
+}
 
 /** The canvases of a list, newest first, under the names that they have now. */
 function canvasesIn(workspace: string, cells: readonly Cell[]): Canvas[] {

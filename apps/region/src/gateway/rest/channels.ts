@@ -4,6 +4,7 @@ import {
   ChannelBody,
   LevelQuery,
   ReadBody,
+  PurposeBody,
   RenameBody,
   TopicBody,
   channelScope,
@@ -38,7 +39,7 @@ const BrowseQuery = Type.Object(
 const PAGE = { default: 100, most: 500 } as const;
 const LISTED = 1_000;
 
-/** The workspace and its channels, topics and read markers. */
+/** The workspace and its channels, topics, purposes and read markers. */
 export const channelRoutes: Routes = (server, parts) => {
   server.get<{ Params: Static<typeof WorkspaceParams> }>(
     '/workspaces/:workspace',
@@ -146,7 +147,7 @@ export const channelRoutes: Routes = (server, parts) => {
     '/workspaces/:workspace/channels/:channel',
     {
       schema: {
-        summary: 'Topic, newest segment and your read markers',
+        summary: 'Topic, purpose, newest segment and your read markers',
         params: ChannelParams,
         querystring: AfterQuery,
       },
@@ -159,6 +160,7 @@ export const channelRoutes: Routes = (server, parts) => {
       const mine = memberScope(scene.workspace.id, scene.member);
       const cells = await scene.replica.loadCells([scope, mine]);
       const topic = cells.find((cell) => cell.scope === scope && cell.key === 'topic')?.value;
+      const purpose = cells.find((cell) => cell.scope === scope && cell.key === 'purpose')?.value;
       const markers = cells
         .filter(({ key }) => key.startsWith(`read|${channel.id}|`))
         .map(({ key, v }) => {
@@ -171,6 +173,7 @@ export const channelRoutes: Routes = (server, parts) => {
         kind: channel.kind,
         archived: channel.archived,
         topic,
+        purpose,
         newestSegment: highestTop(cells.filter((cell) => cell.scope === scope)),
         markers,
       };
@@ -194,6 +197,36 @@ export const channelRoutes: Routes = (server, parts) => {
         member: scene.member,
         nonce: nonceOf(request.body),
         topic: request.body.topic,
+        v: timeOf(request.body, scene.replica),
+      };
+      return execute(parts, scene, command, { ...request.body, ...request.query });
+    },
+  );
+
+  server.put<{
+    Params: Static<typeof ChannelParams>;
+    Querystring: LevelQuery;
+    Body: Static<typeof PurposeBody>;
+  }>(
+    '/workspaces/:workspace/channels/:channel/purpose',
+    {
+      schema: {
+        summary: 'Set the purpose',
+        params: ChannelParams,
+        querystring: LevelQuery,
+        body: PurposeBody,
+      },
+    },
+    async (request) => {
+      const scene = await sceneOf(parts, request, request.params.workspace);
+      const channel = await channelOf(parts, scene, request.params.channel);
+      const command = {
+        kind: 'purpose' as const,
+        workspace: scene.workspace.id,
+        channel: channel.id,
+        member: scene.member,
+        nonce: nonceOf(request.body),
+        purpose: request.body.purpose,
         v: timeOf(request.body, scene.replica),
       };
       return execute(parts, scene, command, { ...request.body, ...request.query });

@@ -22,9 +22,9 @@ import {
   type Scene,
 } from './command.ts';
 
-const CHANNEL = '/workspaces/:workspace/channels/:channel';
-const ChannelParams = Type.Object({ workspace: Type.String(), channel: Type.String() });
-const MessageParams = Type.Object({
+export const CHANNEL = '/workspaces/:workspace/channels/:channel';
+export const ChannelParams = Type.Object({ workspace: Type.String(), channel: Type.String() });
+export const MessageParams = Type.Object({
   ...ChannelParams.properties,
   message: Type.String({ pattern: '^[A-Za-z0-9_-]{22}$' }),
 });
@@ -52,7 +52,7 @@ export const messageRoutes: Routes = (server, parts) => {
     async (request, reply) => {
       const scene = await sceneOf(parts, request, request.params.workspace);
       const channel = await channelOf(parts, scene, request.params.channel);
-      const { body, thread } = request.body;
+      const { body, thread, also } = request.body;
       const command = {
         kind: 'post' as const,
         workspace: scene.workspace.id,
@@ -61,6 +61,7 @@ export const messageRoutes: Routes = (server, parts) => {
         nonce: nonceOf(request.body),
         body,
         ...(thread === undefined ? {} : { thread }),
+        ...(also === undefined ? {} : { also }),
       };
       return reply
         .code(201)

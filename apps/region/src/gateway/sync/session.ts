@@ -73,11 +73,12 @@ export class SyncSession {
 
   /** Never rejects: a session that cannot be opened is closed with the reason. */
   async open(): Promise<void> {
-    const { replica, document } = this.#parts;
+    const { replica, document, member } = this.#parts;
     try {
       const subscription = await DocumentSubscription.open({
         replica,
         document,
+        member,
         outgoing: this.#outgoing,
         updateMessage: updateFrame,
         answerMessage: step2Frame,

@@ -1,0 +1,106 @@
+import {
+  CausewayError,
+  ERRORS,
+  commandId,
+  parseName,
+  type Cell,
+  type CommandOf,
+  type Scheduled,
+} from '@causeway/protocol';
+import { cellsEntry, wins, type Cells } from './cells.ts';
+import type { AppendQueue } from './append-queue.ts';
+import { numberInOrder, orderOf } from './hybrid-time.ts';
+import type { Store, Time } from './ports.ts';
+
+/** How often is looked for what is due, and how many are sent at a time. */
+const EVERY_MS = 1_000;
+const PAGE = 100;
+/** How long other regions leave a post to the one where it was scheduled. */
+export const OTHERS_WAIT_MS = 60_000;
+
+export type SchedulerParts = {
+  region: string;
+  store: Pick<Store, 'due'>;
+  cells: Cells;
+  queue: AppendQueue;
+  time: Time;
+  /** Rejects when the author may not post there now. */
+  mayPost(post: CommandOf<'post'>): Promise<void>;
+  post(post: CommandOf<'post'>): Promise<unknown>;
+  failed(error: unknown): void;
+};
+
+/**
+ * Sends scheduled posts when they are due: those of its own region at once, those of others a
+ * minute later, in case their region is away. Two that send one are no harm, nor is a crash between
+ * sending and noting it: the id is the post's own, so it is one message (R4). One process of a
+ * region does this.
+ */
+export class Scheduler {
+  readonly #parts: SchedulerParts;
+
+  constructor(parts: SchedulerParts) {
+    this.#parts = parts;
+  }
+
+  /** Works until the signal fires; never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { time, failed } = this.#parts;
+    while (!signal.aborted) {
+      try {
+        await this.#round(signal);
+      } catch (error) {
+        if (!signal.aborted) failed(error);
+      }
+      await time.sleep(EVERY_MS, signal);
+    }
+  }
+
+  async #round(signal: AbortSignal): Promise<void> {
+    const { store, time, region } = this.#parts;
+    const now = time.now();
+    const due = await store.due({ region, own: now, others: now - OTHERS_WAIT_MS, limit: PAGE });
+    // Side by side, so that one that cannot be sent now holds up nobody.
+    await Promise.all(due.map((cell) => (signal.aborted ? undefined : this.#send(cell))));
+  }
+
+  async #send(cell: Cell): Promise<void> {
+    const scheduled = cell.value as Scheduled;
+    const scope = parseName(cell.scope);
+    if (scope?.kind !== 'member' || 'sent' in scheduled) return;
+    const { post, at } = scheduled;
+    // A peer's cell is believed only where it speaks of its own member's post, under that post's id.
+    const isTheirs =
+      post.workspace === scope.workspace &&
+      post.member === scope.member &&
+      cell.key === `scheduled|${commandId(post)}`;
+    if (!isTheirs) return this.#note(cell, { ...scheduled, failed: 'id-mismatch' });
+    try {
+      await this.#parts.mayPost(post);
+      await this.#parts.post(post);
+    } catch (error) {
+      if (!(error instanceof CausewayError) || ERRORS[error.code].next === 'retry')
+        return this.#parts.failed(error);
+      return this.#note(cell, { ...scheduled, failed: error.code });
+    }
+    await this.#note(cell, { sent: true, at });
+  }
+
+  /**
+   * Writes what became of it. Its `v` follows the one that was read, the same in every region; a
+   * cancellation or another time that came meanwhile has a later one and stays.
+   */
+  async #note({ scope, key, v }: Cell, value: Scheduled): Promise<void> {
+    const { cells, queue } = this.#parts;
+    const held = await cells.open(scope);
+    const change = { key, v: orderOf(numberInOrder(v) + 1, key.slice('scheduled|'.length)), value };
+    await queue.run({
+      key: scope,
+      size: 256,
+      author: () => ({
+        answer: undefined,
+        cells: wins(change, held.get(key)) ? [cellsEntry(scope, change)] : [],
+      }),
+    });
+  }
+}
