@@ -16,6 +16,7 @@ const standings = [
 ];
 const payload = Uint8Array.of(1, 2, 3);
 const process = 'kN3_x-Ab0Qw';
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const ANNOUNCEMENTS: Announcement[] = [
   { kind: 'changes', process, n: 7, standings },
   { kind: 'lease', process, n: 300, count: 2, digest: 2n ** 64n - 1n },
@@ -43,7 +44,6 @@ describe('what processes say about presence', () => {
   });
 
   it('its wire form is held by these bytes', () => {
-    const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
     expect(ANNOUNCEMENTS.map((said) => hex(encodeAnnouncement(said)))).toMatchInlineSnapshot(`
       [
         "01000b6b4e335f782d416230517707020861636d652f616461040861636d652f62656e00",
