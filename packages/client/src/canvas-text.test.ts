@@ -1,13 +1,16 @@
-import { ERRORS, canvasName } from '@causeway/protocol';
+import { canvasName } from '@causeway/protocol';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import * as Y from 'yjs';
 import { CanvasText } from './canvas-text.ts';
 import { FakeRegion, webSocketOf } from './fake-region.ts';
+import { Credentials } from './link/credentials.ts';
+import { Session } from './link/session.ts';
 
 const nth = (generation: number): string => canvasName('acme', 'plan', generation);
 
 let region: FakeRegion;
 let canvas: CanvasText;
+let session: Session;
 /** What a text area that follows the changes of others shows. */
 let shown: string;
 
@@ -17,6 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   canvas.close();
+  session.close();
   vi.useRealTimers();
 });
 
@@ -34,8 +38,17 @@ function holds(generation: number, text: string, client = 5): Y.Doc {
 }
 
 async function open(): Promise<void> {
-  const place = { url: 'http://region', token: 't', name: nth(1), webSocket: webSocketOf(region) };
-  canvas = new CanvasText(place, 'ada');
+  session = new Session({
+    url: 'http://region',
+    credentials: new Credentials('t', Date.now),
+    workspace: 'acme',
+    member: 'ada',
+    random: () => 1,
+    webSocket: webSocketOf(region),
+    joined: () => undefined,
+    pushed: () => undefined,
+  });
+  canvas = new CanvasText(session, nth(1), 'ada');
   canvas.onRemote((changes) => {
     for (const { index, remove, insert } of changes)
       shown = shown.slice(0, index) + insert + shown.slice(index + remove);
@@ -49,14 +62,14 @@ function write(index: number, insert: string, remove = 0): void {
   shown = shown.slice(0, index) + insert + shown.slice(index + remove);
 }
 
-/** The canvas goes on there: sockets on the old name are closed, and new ones too. */
+/** The canvas goes on there: who has the old one open is sent away, and nobody else is let in. */
 function supersede(old: number, generation: number, reason = `it goes on as ${nth(generation)}`): void {
-  region.closed.set(nth(old), [ERRORS['superseded'].close, reason]);
+  region.denied.set(nth(old), `superseded: ${reason}`);
   for (const socket of region.sockets)
-    if (socket.name === nth(old)) socket.close(ERRORS['superseded'].close, reason);
+    if (socket.open.has(nth(old))) socket.end(nth(old), `superseded: ${reason}`);
 }
 
-const socketsOf = (generation: number) => region.sockets.filter(({ name }) => name === nth(generation));
+const socketsOf = (generation: number) => region.sockets.filter(({ open }) => open.has(nth(generation)));
 const textOf = (doc: Y.Doc): string => doc.getText('text').toJSON();
 
 test('R1 it follows to the new name, and whoever listens is told what changed', async () => {
@@ -127,11 +140,11 @@ test('R1 what it brings along and may not, is left behind', async () => {
   next.once('update', () => {
     // The region takes nothing of it.
     holds(2, 'one');
-    for (const socket of socketsOf(2)) socket.close(ERRORS['forbidden'].close, 'no');
+    for (const socket of socketsOf(2)) socket.end(nth(2), 'forbidden: no');
   });
   supersede(1, 2);
   await settle();
-  expect(socketsOf(2)).toHaveLength(2);
+  expect(region.sockets[0]!.admitted.filter((name) => name === nth(2))).toHaveLength(2);
   expect(canvas.getSnapshot()).toMatchObject({ text: 'one', connection: 'live' });
   expect(shown).toBe('one');
 });

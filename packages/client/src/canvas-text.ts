@@ -1,6 +1,8 @@
 import { CausewayError, canvasName, parseName } from '@causeway/protocol';
 import * as Y from 'yjs';
-import { ConnectedDocument, type ConnectionStatus, type DocumentPlace } from './connected-document.ts';
+import type { ConnectionStatus } from './link/link.ts';
+import type { LinkedDocument } from './link/linked-document.ts';
+import type { Session } from './link/session.ts';
 import { Listeners } from './listeners.ts';
 
 export type CanvasSnapshot = {
@@ -21,7 +23,7 @@ export type RemoteListener = (changes: readonly TextChange[]) => void;
 const ROOT = 'text';
 
 /** A canvas under one of its names. */
-type Sheet = { document: ConnectedDocument; text: Y.Text; undo: Y.UndoManager };
+type Sheet = { document: LinkedDocument; text: Y.Text; undo: Y.UndoManager };
 
 /**
  * A canvas as plain text that several people write at once; offline writes wait and merge. When
@@ -29,21 +31,21 @@ type Sheet = { document: ConnectedDocument; text: Y.Text; undo: Y.UndoManager };
  * here, and what this person wrote meanwhile goes with it.
  */
 export class CanvasText {
-  readonly #place: DocumentPlace;
+  readonly #session: Session;
   readonly #member: string;
   readonly #listeners = new Listeners();
   readonly #remote = new Set<RemoteListener>();
   #sheet: Sheet;
   /** Where it goes on, while that is being opened. */
-  #next: ConnectedDocument | undefined;
+  #next: LinkedDocument | undefined;
   /** This person's writes were brought along to where it is now. */
   #hasBrought = false;
   #snapshot: CanvasSnapshot | undefined;
 
-  constructor(place: DocumentPlace, member: string) {
-    this.#place = place;
+  constructor(session: Session, name: string, member: string) {
+    this.#session = session;
     this.#member = member;
-    this.#sheet = this.#take(new ConnectedDocument(place, { changed: () => this.#changed() }));
+    this.#sheet = this.#take(session.open({ name, changed: () => this.#changed(), withAwareness: true }));
   }
 
   readonly getSnapshot = (): CanvasSnapshot => (this.#snapshot ??= this.#view());
@@ -79,7 +81,7 @@ export class CanvasText {
     this.#leave(this.#sheet);
   }
 
-  #take(document: ConnectedDocument): Sheet {
+  #take(document: LinkedDocument): Sheet {
     const text = document.doc.getText(ROOT);
     const undo = new Y.UndoManager(text, { trackedOrigins: new Set([this]) });
     text.observe(({ delta }, { origin }) => {
@@ -108,24 +110,23 @@ export class CanvasText {
   }
 
   #follow(name: string, bring: boolean): void {
-    const next = new ConnectedDocument(
-      { ...this.#place, name },
-      {
-        changed: () => {
-          if (this.#next !== next) return this.#changed();
-          if (next.status === 'live') this.#arrived(next, bring);
-          else if (next.status === 'stopped' && next.error?.code === 'superseded') {
-            next.close();
-            this.#follow(nextNameOf(name, next.error), bring);
-          }
-          this.#tell();
-        },
+    const next = this.#session.open({
+      name,
+      withAwareness: true,
+      changed: () => {
+        if (this.#next !== next) return this.#changed();
+        if (next.status === 'live') this.#arrived(next, bring);
+        else if (next.status === 'stopped' && next.error?.code === 'superseded') {
+          next.close();
+          this.#follow(nextNameOf(name, next.error), bring);
+        }
+        this.#tell();
       },
-    );
+    });
     this.#next = next;
   }
 
-  #arrived(next: ConnectedDocument, bring: boolean): void {
+  #arrived(next: LinkedDocument, bring: boolean): void {
     const left = this.#sheet;
     this.#next = undefined;
     this.#hasBrought = bring;

@@ -1,5 +1,6 @@
 import {
   channelOfCommand,
+  LIMITS,
   channelScope,
   commandId,
   messageScope,
@@ -10,22 +11,30 @@ import {
   type Cell,
   type Command,
   type CommandOf,
+  type Message,
   type Token,
 } from '@causeway/protocol';
 import { Segment, highestTop, mergeCell } from '@causeway/replica';
+import * as Y from 'yjs';
 import type { ClientClock } from './client-clock.ts';
-import { ConnectedDocument, type ConnectionStatus } from './connected-document.ts';
+import type { ConnectionStatus } from './link/link.ts';
+import type { LinkedDocument } from './link/linked-document.ts';
+import type { Session } from './link/session.ts';
 import { Listeners } from './listeners.ts';
 import { MessageUnion } from './message-union.ts';
 import type { Outbox, OutboxEntry } from './outbox.ts';
 import type { ChannelName, RegionApi } from './region-api.ts';
 import { asCausewayError, retrying } from './retryable.ts';
+import type { Cache } from './storage/cache.ts';
 import { shownMessages, type Acknowledged, type ShownMessage } from './shown-messages.ts';
 
 export type ChannelSnapshot = {
   /** Oldest first, with what this client is about to change. */
   messages: readonly ShownMessage[];
   topic: string;
+  purpose: string;
+  /** Ids of pinned messages, the newest pin first; of some the message may not be loaded. */
+  pins: readonly string[];
   /** Whether there is more before the oldest one. `full`: no more fits into memory. */
   older: 'more' | 'loading' | 'none' | 'full';
   connection: ConnectionStatus;
@@ -34,19 +43,24 @@ export type ChannelSnapshot = {
 };
 
 export type FeedParts = {
-  url: string;
-  token: string;
   workspace: string;
   channel: ChannelName;
+  session: Session;
   api: RegionApi;
   outbox: Outbox;
   clock: ClientClock;
   random(): number;
-  webSocket?: typeof WebSocket;
+  /** What was seen last, before a region answers. */
+  cache?: Cache;
+  /** Somebody posted. */
+  said?(member: string): void;
   closed(): void;
 };
 
-type Follow = { document: ConnectedDocument; segment: Segment };
+type Follow = { document: LinkedDocument; segment: Segment };
+
+/** What the cache has of a channel. */
+type Seen = { page: Message[]; cells: Cell[]; segments: [number, Uint8Array][] };
 
 /** Messages that should be followed as they change, if there are as many. */
 const WANTED = 50;
@@ -56,6 +70,8 @@ const SEGMENTS = 3;
 const PAGE = 50;
 /** Messages that are kept though no followed segment holds them. */
 const PAGED = 5_000;
+/** What is seen is kept when nothing has changed for so long, milliseconds. */
+const KEEP_MS = 2_000;
 /** Own changes that are acknowledged and did not come back yet. */
 const ACKNOWLEDGED = 200;
 
@@ -72,6 +88,7 @@ export class ChannelFeed {
   readonly #channelCells = new Map<string, Omit<Cell, 'scope'>>();
   readonly #union: MessageUnion;
   readonly #leaveOutbox: () => void;
+  readonly #leaveCells: () => void;
   #acknowledged: (Acknowledged & { token: Token })[] = [];
   #older: ChannelSnapshot['older'] = 'loading';
   #cursor: string | undefined;
@@ -79,6 +96,10 @@ export class ChannelFeed {
   #stopped = false;
   #pageError: CausewayError | undefined;
   #topic = '';
+  readonly #markersSent = new Map<string, number>();
+  /** Messages that only the cache knows. */
+  #remembered: readonly string[] = [];
+  #keeping: ReturnType<typeof setTimeout> | undefined;
   #snapshot: ChannelSnapshot | undefined;
 
   constructor(parts: FeedParts) {
@@ -88,6 +109,7 @@ export class ChannelFeed {
       () => this.#changed(),
     );
     this.#leaveOutbox = parts.outbox.subscribe(() => this.#changed());
+    this.#leaveCells = parts.session.watchChannel(parts.channel.id, (cells) => this.#takeCells(cells));
     void this.#start();
   }
 
@@ -128,6 +150,15 @@ export class ChannelFeed {
     );
   }
 
+  /** The markers that went up since they were asked for last. */
+  newMarkers(): CommandOf<'read'>['markers'] {
+    const risen = this.markers().filter(
+      (marker) => marker.clock > (this.#markersSent.get(markerKey(marker)) ?? 0),
+    );
+    for (const marker of risen) this.#markersSent.set(markerKey(marker), marker.clock);
+    return risen.slice(0, LIMITS.markersPerCommand);
+  }
+
   /** A command of this client was acknowledged; it is shown until its effect comes back. */
   acknowledged(command: Command, { token }: Ack): void {
     this.#acknowledged = [...this.#acknowledged, { command, token, at: this.#parts.clock.now() }].slice(
@@ -137,15 +168,18 @@ export class ChannelFeed {
   }
 
   close(): void {
+    if (this.#closed.signal.aborted) return;
+    if (this.#keeping !== undefined) this.#keep();
     this.#closed.abort();
     this.#leaveOutbox();
+    this.#leaveCells();
     this.#listeners.clear();
     for (const { document } of this.#follows.values()) document.close();
     this.#follows.clear();
     this.#parts.closed();
   }
 
-  /** The newest page is there at once; the segments follow. */
+  /** What was seen last is there at once, then the newest page; the segments follow. */
   async #start(): Promise<void> {
     const { api, workspace, channel, random } = this.#parts;
     const { signal } = this.#closed;
@@ -157,6 +191,8 @@ export class ChannelFeed {
         this.#changed();
       },
     };
+    await this.#remember();
+    if (signal.aborted) return;
     try {
       const [info] = await Promise.all([
         retrying(() => api.channel(workspace, channel.id, signal), retry),
@@ -164,8 +200,11 @@ export class ChannelFeed {
       ]);
       if (this.#older === 'loading') this.#older = 'more';
       this.#startError = undefined;
-      this.#topic = info.topic ?? '';
-      if (!signal.aborted) this.#follow(info.newestSegment);
+      if (this.#topic === '') this.#topic = textIn(info.topic);
+      if (!signal.aborted) {
+        if (this.#newest() === undefined) this.#follow(info.newestSegment);
+        this.#followNewest();
+      }
     } catch (cause) {
       if (signal.aborted) return;
       this.#startError = asCausewayError(cause);
@@ -174,44 +213,54 @@ export class ChannelFeed {
     this.#changed();
   }
 
+  /** Segments that are kept go on from where they were: only what is new travels. */
+  async #remember(): Promise<void> {
+    const seen = (await this.#parts.cache?.get(this.#cacheKey)) as Seen | undefined;
+    if (seen === undefined || this.#closed.signal.aborted) return;
+    this.#remembered = seen.page.map(({ id }) => id);
+    this.#union.addPage(seen.page);
+    for (const [number, update] of seen.segments) this.#follow(number, update);
+    this.#takeCells(seen.cells);
+  }
+
   async #readPage(): Promise<void> {
     const { api, workspace, channel } = this.#parts;
     const where = { limit: PAGE, ...(this.#cursor === undefined ? {} : { cursor: this.#cursor }) };
     const { items, next } = await api.messages(workspace, channel.id, where, this.#closed.signal);
+    const isFirst = this.#cursor === undefined;
     this.#cursor = next;
+    if (isFirst) {
+      // What was deleted while nobody looked is not in this page, and should not be in the one from before.
+      this.#union.forgetPages(this.#remembered);
+      this.#remembered = [];
+    }
     if (next === undefined) this.#older = 'none';
     else if (this.#union.paged > PAGED) this.#older = 'full';
     this.#union.addPage(items);
   }
 
-  #follow(number: number): void {
+  #follow(number: number, update?: Uint8Array): void {
     if (this.#follows.has(number)) return;
-    const { url, token, workspace, channel, webSocket } = this.#parts;
-    const document = new ConnectedDocument(
-      {
-        url,
-        token,
-        name: segmentName(workspace, channel.id, number),
-        ...(webSocket === undefined ? {} : { webSocket }),
+    const { session, workspace, channel } = this.#parts;
+    const document = session.open({
+      name: segmentName(workspace, channel.id, number),
+      changed: () => {
+        if (document.status === 'live') this.#followMore();
+        this.#changed();
       },
-      {
-        changed: () => {
-          if (document.status === 'live') this.#wentLive();
-          this.#changed();
-        },
-        cells: (cells) => this.#takeCells(cells),
-      },
-    );
+    });
     const segment = new Segment(document.doc);
+    if (update !== undefined) document.restore(update);
+    document.doc.getMap<{ a: string }>('m').observe(({ keysChanged, target }) => {
+      for (const key of keysChanged) {
+        const author = target.get(key)?.a;
+        if (author !== undefined) this.#parts.said?.(author);
+      }
+      this.#keepSoon();
+    });
     this.#follows.set(number, { document, segment });
     this.#union.addSegment(number, segment);
     this.#changed();
-  }
-
-  /** The region can be reached: what waits is sent at once. */
-  #wentLive(): void {
-    this.#parts.outbox.wake();
-    this.#followMore();
   }
 
   /** Goes down until there is enough to look at. */
@@ -246,9 +295,10 @@ export class ChannelFeed {
       else if (scope === channelScope(workspace, channel.id))
         for (const cell of group) mergeCell(this.#channelCells, cell);
     }
-    const topic = this.#channelCells.get('topic')?.value;
-    if (typeof topic === 'string') this.#topic = topic;
+    const topic = this.#channelCells.get('topic');
+    if (topic !== undefined) this.#topic = textIn(topic.value);
     this.#followNewest();
+    this.#keepSoon();
     this.#changed();
   }
 
@@ -275,6 +325,32 @@ export class ChannelFeed {
     return held !== undefined && held >= v;
   }
 
+  get #cacheKey(): string {
+    return `channel|${this.#parts.channel.id}`;
+  }
+
+  #keepSoon(): void {
+    if (this.#parts.cache === undefined || this.#closed.signal.aborted) return;
+    this.#keeping ??= setTimeout(() => this.#keep(), KEEP_MS);
+  }
+
+  #keep(): void {
+    clearTimeout(this.#keeping);
+    this.#keeping = undefined;
+    const { cache, workspace, channel } = this.#parts;
+    const page = this.#union.messages.slice(-PAGE);
+    const about = [...this.#union.cellsOf(page.map(({ id }) => id))].flatMap(([id, cells]) =>
+      cells.map((cell) => ({ ...cell, scope: messageScope(workspace, channel.id, id) })),
+    );
+    const scope = channelScope(workspace, channel.id);
+    const cells = [...[...this.#channelCells.values()].map((cell) => ({ ...cell, scope })), ...about];
+    const segments = [...this.#follows].map(([number, { document }]): [number, Uint8Array] => [
+      number,
+      Y.encodeStateAsUpdate(document.doc),
+    ]);
+    void cache?.put(this.#cacheKey, { page, cells, segments } satisfies Seen);
+  }
+
   #changed(): void {
     if (this.#closed.signal.aborted) return;
     this.#snapshot = undefined;
@@ -290,10 +366,28 @@ export class ChannelFeed {
     return {
       messages: shownMessages(this.#union.messages, this.#acknowledged, waiting, commandId),
       topic: this.#topic,
+      purpose: textIn(this.#channelCells.get('purpose')?.value),
+      pins: this.#pins(),
       older: this.#older,
       connection,
       ...(why === undefined ? {} : { error: why }),
     };
+  }
+
+  #pins(): string[] {
+    const pins = [...this.#channelCells.values()].filter(
+      ({ key, value }) => key.startsWith('pin|') && value !== null,
+    );
+    const waiting = this.#parts.outbox
+      .getSnapshot()
+      .filter(({ state }) => state !== 'failed')
+      .map(({ command }) => command)
+      .filter((command) => command.kind === 'pin' && command.channel === this.#parts.channel.id);
+    const ids = new Set(pins.sort((a, b) => (a.v < b.v ? 1 : -1)).map(({ key }) => key.slice('pin|'.length)));
+    for (const command of waiting as CommandOf<'pin'>[])
+      if (command.on) ids.add(command.message);
+      else ids.delete(command.message);
+    return [...ids];
   }
 
   /** New messages come through the newest segment, so its connection is the channel's. */
@@ -309,3 +403,10 @@ export class ChannelFeed {
     return { connection: status, error };
   }
 }
+
+const markerKey = ({ segment, client }: { segment: number; client: number }): string =>
+  `${segment}|${client}`;
+
+/** A topic or purpose: text, or text and who set it. */
+const textIn = (value: unknown): string =>
+  typeof value === 'string' ? value : String((value as { text?: unknown } | null | undefined)?.text ?? '');

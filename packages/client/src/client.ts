@@ -3,126 +3,293 @@ import {
   base64url,
   canvasName,
   channelOfCommand,
+  commandId,
+  directChannel,
   type Ack,
+  type AvailabilityMode,
   type Canvas,
   type Command,
+  type Right,
 } from '@causeway/protocol';
 import { CanvasText } from './canvas-text.ts';
 import { ChannelFeed } from './channel-feed.ts';
 import { ClientClock } from './client-clock.ts';
 import { CommandMaker } from './command-maker.ts';
+import type { Pushed } from './link/conversation.ts';
+import { Credentials, claimsOf, type TokenSource } from './link/credentials.ts';
+import type { Connection } from './link/link.ts';
+import { Session } from './link/session.ts';
 import { Outbox } from './outbox.ts';
-import type { Storage } from './storage/storage.ts';
 import { RegionApi, type ChannelName, type WorkspaceInfo } from './region-api.ts';
+import { retrying } from './retryable.ts';
+import { Cache } from './storage/cache.ts';
+import type { Storage } from './storage/storage.ts';
+import { ChannelList, type ChannelEntry } from './stores/channels.ts';
+import { Drafts } from './stores/drafts.ts';
+import { OwnCells } from './stores/own-cells.ts';
+import { PresenceWatch, TypingWatch } from './stores/presence.ts';
+import { ScheduledPosts } from './stores/scheduled.ts';
+import type { Observable } from './stores/store.ts';
 
 export type ConnectOptions = {
   /** The region, e.g. `http://127.0.0.1:4101`. */
   url: string;
-  token: string;
+  token: TokenSource;
   /** Slug or id. */
   workspace: string;
   /** Calls the first request off. */
   signal?: AbortSignal;
   fetch?: typeof fetch;
   webSocket?: typeof WebSocket;
-  /** Where commands are kept until a region has them; several clients may share it. Closed by its owner. */
+  /**
+   * Where commands are kept until a region has them, and what was seen last; several clients may
+   * share it. Closed by its owner, after the client.
+   */
   storage?: Storage;
 };
 
+/** How often the names of the channels are asked for, milliseconds. */
+const NAMES_MS = 30_000;
+const KEEP_MS = 2_000;
+
 /**
- * Signs in to one region. Rejects with `CausewayError`: retryable when the region does not answer,
- * otherwise with what the region said.
+ * Signs in to one region. Where a storage remembers the workspace it does not wait for the region.
+ * Rejects with `CausewayError`: retryable when the region does not answer, otherwise with what the
+ * region, or the source of tokens, said.
  */
 export async function connect({ signal, ...options }: ConnectOptions): Promise<Client> {
   const clock = new ClientClock(Date.now);
+  const opened: { client?: Client } = {};
+  const credentials = new Credentials(options.token, Date.now, (token) => opened.client?.renewed(token));
   const api = new RegionApi({
     url: options.url,
-    token: options.token,
+    token: credentials,
     told: (time) => clock.told(time),
     ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   });
-  return new Client(options, await api.workspace(options.workspace, signal), api, clock);
+  try {
+    const { member, workspace: id } = claimsOf(await credentials.current());
+    const account = `${id}|${member}`;
+    const cache =
+      options.storage === undefined || id === undefined || member === undefined
+        ? undefined
+        : new Cache(options.storage, account, Date.now);
+    const seen = (await cache?.get(WORKSPACE)) as WorkspaceInfo | undefined;
+    const isSeen = seen !== undefined && [seen.id, seen.slug].includes(options.workspace);
+    const workspace = isSeen ? seen : await api.workspace(options.workspace, signal);
+    return (opened.client = new Client({ options, workspace, api, clock, credentials, cache }));
+  } catch (cause) {
+    credentials.close();
+    throw cause;
+  }
 }
 
-/** One member of one workspace at one region. */
+const WORKSPACE = 'workspace';
+const MINE = 'mine';
+
+type Parts = {
+  options: Omit<ConnectOptions, 'signal'>;
+  workspace: WorkspaceInfo;
+  api: RegionApi;
+  clock: ClientClock;
+  credentials: Credentials;
+  cache: Cache | undefined;
+};
+
+/**
+ * One member of one workspace at one region, over one socket. Commands resolve when the region has
+ * committed them, and are seen in `outbox` until then; their promises may be left alone.
+ */
 export class Client {
   readonly workspace: WorkspaceInfo;
   /** What no region has acknowledged yet. */
   readonly outbox: Outbox;
-  readonly #options: ConnectOptions;
-  readonly #api: RegionApi;
-  readonly #clock: ClientClock;
+  /** The connection to the region; `stopped` says in `error` what to do. */
+  readonly connection: Observable<Connection>;
+  readonly drafts: Drafts;
+  readonly presence: PresenceWatch;
+  readonly typing: TypingWatch;
+  readonly scheduled: ScheduledPosts;
+  readonly #parts: Parts;
+  readonly #session: Session;
   readonly #make: CommandMaker;
+  readonly #own: OwnCells;
+  readonly #channels: ChannelList;
   readonly #feeds = new Set<ChannelFeed>();
   readonly #canvases = new Set<CanvasText>();
+  readonly #closed = new AbortController();
+  readonly #names: ReturnType<typeof setInterval>;
+  #keeping: ReturnType<typeof setTimeout> | undefined;
 
   /** See `connect`. */
-  constructor(options: ConnectOptions, workspace: WorkspaceInfo, api: RegionApi, clock: ClientClock) {
+  constructor(parts: Parts) {
+    const { options, workspace, clock, credentials } = parts;
+    this.#parts = parts;
     this.workspace = workspace;
-    this.#options = options;
-    this.#api = api;
-    this.#clock = clock;
     this.#make = new CommandMaker({
       workspace: workspace.id,
       member: workspace.member,
       clock,
       randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
     });
+    this.#session = new Session({
+      url: options.url,
+      credentials,
+      workspace: workspace.id,
+      member: workspace.member,
+      random: Math.random,
+      ...(options.webSocket === undefined ? {} : { webSocket: options.webSocket }),
+      joined: () => this.#joined(),
+      pushed: (push) => this.#pushed(push),
+    });
+    this.connection = this.#session.link;
     this.outbox = new Outbox({
       send: (command, signal) => this.#send(command, signal),
       acknowledged: (command, ack) => this.#acknowledged(command, ack),
       random: Math.random,
       now: () => clock.now(),
-      ...(options.storage === undefined ? {} : { keep: this.#keeping(options.storage) }),
+      ...(options.storage === undefined ? {} : { keep: this.#keep(options.storage) }),
     });
+    this.#own = new OwnCells(this.outbox);
+    this.#channels = new ChannelList(this.#own, workspace.member, workspace.channels);
+    this.drafts = new Drafts(this.#own, (channel, thread, body) =>
+      this.#add(this.#make.draft(channel, thread, body)),
+    );
+    this.scheduled = new ScheduledPosts(this.#own);
+    this.presence = new PresenceWatch((members) => this.#session.keepAsking({ do: 'presence', members }));
+    this.typing = new TypingWatch((channel, thread) =>
+      this.#session.tell({ do: 'typing', channel, ...(thread === undefined ? {} : { thread }) }),
+    );
+    this.#session.watchMine((cells) => {
+      this.#own.take(cells);
+      this.#keepSoon();
+    });
+    this.#session.keepAsking({ do: 'badges' });
+    this.#names = setInterval(() => void this.#readNames(), NAMES_MS);
+    void this.#restore();
+    // A browser knows before any timer that there is a network again.
+    globalThis.addEventListener?.('online', this.#online, { signal: this.#closed.signal });
   }
 
   get member(): string {
     return this.workspace.member;
   }
 
+  /** The channels of this member, direct ones included, with what is unread in each, open or not. */
+  get channels(): Observable<readonly ChannelEntry[]> {
+    return this.#channels;
+  }
+
   /** Follows a channel, by slug or id, until the feed or the client is closed. */
   openChannel(channel: string): ChannelFeed {
+    const { workspace } = this;
+    const { api, clock, cache } = this.#parts;
     const feed = new ChannelFeed({
-      ...this.#place(),
-      workspace: this.workspace.id,
-      channel: this.#channel(channel),
-      api: this.#api,
+      workspace: workspace.id,
+      channel: this.channelNamed(channel),
+      session: this.#session,
+      api,
       outbox: this.outbox,
-      clock: this.#clock,
+      clock,
       random: Math.random,
+      ...(cache === undefined ? {} : { cache }),
+      said: (member) => this.typing.stopped(feed.channel.id, member),
       closed: () => this.#feeds.delete(feed),
     });
     this.#feeds.add(feed);
     return feed;
   }
 
-  /** Commands resolve when the region has committed them, and are seen in `outbox` until then. */
-  post(channel: string, body: string, { thread }: { thread?: string } = {}): Promise<Ack> {
-    return this.outbox.add(this.#make.post(this.#channel(channel).id, body, thread));
+  post(channel: string, body: string, options: { thread?: string; also?: boolean } = {}): Promise<Ack> {
+    this.typing.sent();
+    return this.#add(this.#make.post(this.#id(channel), body, options));
   }
 
   edit(channel: string, message: string, body: string): Promise<Ack> {
-    return this.outbox.add(this.#make.edit(this.#channel(channel).id, message, body));
+    return this.#add(this.#make.edit(this.#id(channel), message, body));
   }
 
   delete(channel: string, message: string): Promise<Ack> {
-    return this.outbox.add(this.#make.delete(this.#channel(channel).id, message));
+    return this.#add(this.#make.delete(this.#id(channel), message));
   }
 
   /** Sets or takes back this member's reaction. */
   react(channel: string, message: string, emoji: string, on: boolean): Promise<Ack> {
-    return this.outbox.add(this.#make.react(this.#channel(channel).id, message, emoji, on));
+    return this.#add(this.#make.react(this.#id(channel), message, emoji, on));
+  }
+
+  pin(channel: string, message: string, on: boolean): Promise<Ack> {
+    return this.#add(this.#make.pin(this.#id(channel), message, on));
   }
 
   setTopic(channel: string, topic: string): Promise<Ack> {
-    return this.outbox.add(this.#make.topic(this.#channel(channel).id, topic));
+    return this.#add(this.#make.topic(this.#id(channel), topic));
   }
 
-  /** Everything that the feed holds counts as read. */
+  setPurpose(channel: string, purpose: string): Promise<Ack> {
+    return this.#add(this.#make.purpose(this.#id(channel), purpose));
+  }
+
+  /** Joins or leaves a public channel: it is this member's own state. */
+  join(channel: string, on: boolean): Promise<Ack> {
+    return this.#add(this.#make.switch('join', this.#id(channel), on));
+  }
+
+  mute(channel: string, on: boolean): Promise<Ack> {
+    return this.#add(this.#make.switch('mute', this.#id(channel), on));
+  }
+
+  star(channel: string, on: boolean): Promise<Ack> {
+    return this.#add(this.#make.switch('star', this.#id(channel), on));
+  }
+
+  /** Follows the thread below a message, or does not any longer. */
+  follow(channel: string, root: string, on: boolean): Promise<Ack> {
+    return this.#add(this.#make.follow(this.#id(channel), root, on));
+  }
+
+  /** Everything that the feed holds counts as read, and nothing is marked as unread any more. */
   async markRead(feed: ChannelFeed): Promise<void> {
-    const markers = feed.markers();
-    if (markers.length > 0) await this.outbox.add(this.#make.read(feed.channel.id, markers));
+    const { id } = feed.channel;
+    if (this.#own.getSnapshot().get(`unread|${id}`)) await this.#add(this.#make.unread(id, undefined));
+    const markers = feed.newMarkers();
+    if (markers.length > 0) await this.#add(this.#make.read(id, markers));
+  }
+
+  /** The channel counts as unread from this message on. */
+  markUnread(channel: string, message: string): Promise<Ack> {
+    return this.#add(this.#make.unread(this.#id(channel), message));
+  }
+
+  /** `until`: milliseconds since 1970; after it the member is `auto` again. */
+  setAvailability(mode: AvailabilityMode, until?: number): Promise<Ack> {
+    return this.#add(this.#make.availability(mode, until));
+  }
+
+  /** The person has left the screen, or is back; for as long as this connection lasts. */
+  setIdle(idle: boolean): void {
+    this.#session.keepAsking({ do: 'state', idle });
+  }
+
+  /** Opens the direct channel with these members, 1 to 8 others, and returns its id at once. */
+  openDirect(members: readonly string[]): { id: string; opened: Promise<Ack> } {
+    const command = this.#make.direct(members);
+    return { id: directChannel(this.workspace.id, command.members), opened: this.#add(command) };
+  }
+
+  /** Posts at `at`, milliseconds since 1970; the message will have the id that is returned. */
+  schedule(
+    channel: string,
+    body: string,
+    at: number,
+    options: { thread?: string; also?: boolean } = {},
+  ): { id: string; scheduled: Promise<Ack> } {
+    const post = this.#make.post(this.#id(channel), body, options);
+    return { id: commandId(post), scheduled: this.#add(this.#make.schedule(post, at)) };
+  }
+
+  unschedule(post: string): Promise<Ack> {
+    return this.#add(this.#make.unschedule(post));
   }
 
   /** Sends a command that was given up again, or a new one like it if that one cannot succeed. */
@@ -134,49 +301,95 @@ export class Client {
 
   /** The workspace's canvases, newest first. */
   canvases(signal?: AbortSignal): Promise<Canvas[]> {
-    return this.#api.canvases(this.workspace.id, signal);
+    return this.#parts.api.canvases(this.workspace.id, signal);
   }
 
   async createCanvas(title: string): Promise<Canvas> {
-    const { id } = await this.outbox.add(this.#make.canvas(title));
+    const { id } = await this.#add(this.#make.canvas(title));
     return { id, title, author: this.member, document: canvasName(this.workspace.id, id) };
+  }
+
+  retitleCanvas(canvas: string, title: string): Promise<Ack> {
+    return this.#add(this.#make.retitle(canvas, title));
+  }
+
+  /** What a member, or with `*` everybody who is not named, may do with a canvas. */
+  shareCanvas(canvas: string, to: string, right: Right): Promise<Ack> {
+    return this.#add(this.#make.share(canvas, to, right));
+  }
+
+  /** Keeps the canvas as it is now; the id of the acknowledgement is that of the version. */
+  keepVersion(canvas: string, title: string): Promise<Ack> {
+    return this.#add(this.#make.version(canvas, title));
+  }
+
+  restoreVersion(canvas: string, version: string): Promise<Ack> {
+    return this.#add(this.#make.restore(canvas, version));
   }
 
   /** Opens a canvas as text until it or the client is closed. */
   openCanvas(id: string): CanvasText {
-    const canvas = new CanvasText({ ...this.#place(), name: canvasName(this.workspace.id, id) }, this.member);
+    const canvas = new CanvasText(this.#session, canvasName(this.workspace.id, id), this.member);
     this.#canvases.add(canvas);
     return canvas;
   }
 
+  /** Looks for channels that were created or renamed since; it does so by itself twice a minute. */
+  async lookForChannels(): Promise<void> {
+    await this.#readNames();
+  }
+
   /** Leaves nothing running: no socket, no timer, no request. What is not sent stays in the storage. */
   async close(): Promise<void> {
+    this.drafts.close();
     for (const feed of this.#feeds) feed.close();
     for (const canvas of this.#canvases) canvas.close();
+    this.#closed.abort();
+    clearInterval(this.#names);
+    clearTimeout(this.#keeping);
+    for (const store of [this.#channels, this.scheduled, this.#own, this.presence, this.typing])
+      store.close();
+    this.#session.close();
+    this.#parts.credentials.close();
     await this.outbox.close();
   }
 
-  #keeping(storage: Storage): { storage: Storage; account: string; lane: string } {
+  /** The channel of that slug or id; throws `not-found`. */
+  channelNamed(slugOrId: string): ChannelName {
+    const channels = this.#channels.getSnapshot();
+    const found =
+      channels.find(({ id }) => id === slugOrId) ?? channels.find(({ slug }) => slug === slugOrId);
+    if (found === undefined) throw new CausewayError('not-found', `there is no channel "${slugOrId}" here`);
+    return { id: found.id, slug: found.slug, kind: found.kind };
+  }
+
+  /** Another token took the place of the one before; `connect` says so. */
+  renewed(token: string): void {
+    this.#session.link.renew(token);
+    // Refused, the region closes the socket, and the link asks for another one.
+    if (this.#session.isJoined) this.#session.ask({ do: 'refresh', token }).catch(() => undefined);
+  }
+
+  readonly #online = (): void => this.#session.link.wake();
+
+  #id(slugOrId: string): string {
+    return this.channelNamed(slugOrId).id;
+  }
+
+  #add(command: Command): Promise<Ack> {
+    return this.outbox.add(command);
+  }
+
+  #keep(storage: Storage): { storage: Storage; account: string; lane: string } {
     const lane = base64url(crypto.getRandomValues(new Uint8Array(9)));
     return { storage, account: `${this.workspace.id}|${this.member}`, lane };
   }
 
-  #place(): { url: string; token: string; webSocket?: typeof WebSocket } {
-    const { url, token, webSocket } = this.#options;
-    return { url, token, ...(webSocket === undefined ? {} : { webSocket }) };
-  }
-
-  #channel(slugOrId: string): ChannelName {
-    const { channels } = this.workspace;
-    const found =
-      channels.find(({ id }) => id === slugOrId) ?? channels.find(({ slug }) => slug === slugOrId);
-    if (found === undefined) throw new CausewayError('not-found', `there is no channel "${slugOrId}" here`);
-    return found;
-  }
-
   async #send(command: Command, signal: AbortSignal): Promise<Ack> {
     try {
-      return await this.#api.execute(command, signal);
+      const ack = await this.#session.execute(command);
+      this.#parts.clock.told(ack.clock);
+      return ack;
     } catch (error) {
       if (error instanceof CausewayError && error.code === 'clock-ahead') await this.#askTheTime(signal);
       throw error;
@@ -185,12 +398,64 @@ export class Client {
 
   /** Problems carry no clock, every other answer does. */
   async #askTheTime(signal: AbortSignal): Promise<void> {
-    const { clock } = await this.#api.workspace(this.workspace.id, signal);
-    this.#clock.adopt(clock);
+    const { clock } = await this.#parts.api.workspace(this.workspace.id, signal);
+    this.#parts.clock.adopt(clock);
   }
 
   #acknowledged(command: Command, ack: Ack): void {
+    this.#own.acknowledged(command);
     for (const feed of this.#feeds)
       if (channelOfCommand(command) === feed.channel.id) feed.acknowledged(command, ack);
+  }
+
+  /** The region listens: what waits is sent at once. */
+  #joined(): void {
+    this.outbox.wake();
+    void this.#readNames();
+  }
+
+  #pushed({ badges, presence, typing }: Partial<Pushed>): void {
+    if (badges !== undefined) {
+      this.#channels.take(badges);
+      const known = new Set(this.#channels.getSnapshot().map(({ id }) => id));
+      if (badges.some(({ channel }) => !known.has(channel))) void this.#readNames();
+      this.#keepSoon();
+    }
+    if (presence !== undefined) this.presence.take(presence);
+    if (typing !== undefined && typing.member !== this.member) this.typing.take(typing);
+  }
+
+  /** Names of channels are decided at home, and nobody tells clients of them. */
+  async #readNames(): Promise<void> {
+    const { signal } = this.#closed;
+    const { api, cache } = this.#parts;
+    if (!this.#session.isJoined) return;
+    try {
+      const info = await retrying(() => api.workspace(this.workspace.id, signal), {
+        signal: AbortSignal.any([signal, AbortSignal.timeout(NAMES_MS)]),
+        random: Math.random,
+      });
+      this.#channels.name(info.channels);
+      await cache?.put(WORKSPACE, info);
+    } catch (cause) {
+      // Who may not be here any more keeps nothing of it.
+      if (cause instanceof CausewayError && cause.code === 'forbidden') await cache?.clear();
+    }
+  }
+
+  async #restore(): Promise<void> {
+    const seen = (await this.#parts.cache?.get(MINE)) as { own: []; badges: [] } | undefined;
+    if (seen === undefined || this.#closed.signal.aborted) return;
+    this.#own.take(seen.own);
+    this.#channels.take(seen.badges);
+  }
+
+  #keepSoon(): void {
+    const { cache } = this.#parts;
+    if (cache === undefined || this.#keeping !== undefined) return;
+    this.#keeping = setTimeout(() => {
+      this.#keeping = undefined;
+      void cache.put(MINE, { own: this.#own.held, badges: this.#channels.badges });
+    }, KEEP_MS);
   }
 }

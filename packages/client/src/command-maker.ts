@@ -1,4 +1,10 @@
-import { base64url, type Command, type CommandOf } from '@causeway/protocol';
+import {
+  base64url,
+  type AvailabilityMode,
+  type Command,
+  type CommandOf,
+  type Right,
+} from '@causeway/protocol';
 import type { ClientClock } from './client-clock.ts';
 
 type Parts = {
@@ -17,13 +23,18 @@ export class CommandMaker {
     this.#parts = parts;
   }
 
-  post(channel: string, body: string, thread?: string): CommandOf<'post'> {
+  post(
+    channel: string,
+    body: string,
+    { thread, also = false }: { thread?: string; also?: boolean } = {},
+  ): CommandOf<'post'> {
     return {
       kind: 'post',
       ...this.#frame(),
       channel,
       body,
       ...(thread === undefined ? {} : { thread }),
+      ...(also ? { also: true } : {}),
     };
   }
 
@@ -41,6 +52,67 @@ export class CommandMaker {
 
   topic(channel: string, topic: string): CommandOf<'topic'> {
     return { kind: 'topic', ...this.#frame(), channel, topic, v: this.#parts.clock.mint() };
+  }
+
+  purpose(channel: string, purpose: string): CommandOf<'purpose'> {
+    return { kind: 'purpose', ...this.#frame(), channel, purpose, v: this.#parts.clock.mint() };
+  }
+
+  pin(channel: string, message: string, on: boolean): CommandOf<'pin'> {
+    return { kind: 'pin', ...this.#frame(), channel, message, on, v: this.#parts.clock.mint() };
+  }
+
+  /** Joins, mutes or stars a channel, or takes that back. */
+  switch<K extends 'join' | 'mute' | 'star'>(kind: K, channel: string, on: boolean): CommandOf<K> {
+    return { kind, ...this.#frame(), channel, on, v: this.#parts.clock.mint() } as CommandOf<K>;
+  }
+
+  follow(channel: string, message: string, on: boolean): CommandOf<'follow'> {
+    return { kind: 'follow', ...this.#frame(), channel, message, on, v: this.#parts.clock.mint() };
+  }
+
+  unread(channel: string, message: string | undefined): CommandOf<'unread'> {
+    const from = message === undefined ? {} : { message };
+    return { kind: 'unread', ...this.#frame(), channel, ...from, v: this.#parts.clock.mint() };
+  }
+
+  draft(channel: string, thread: string | undefined, body: string): CommandOf<'draft'> {
+    const where = thread === undefined ? { channel } : { channel, thread };
+    return { kind: 'draft', ...this.#frame(), ...where, body, v: this.#parts.clock.mint() };
+  }
+
+  availability(mode: AvailabilityMode, until: number | undefined): CommandOf<'availability'> {
+    const end = until === undefined ? {} : { until };
+    return { kind: 'availability', ...this.#frame(), mode, ...end, v: this.#parts.clock.mint() };
+  }
+
+  direct(members: readonly string[]): CommandOf<'direct'> {
+    const all = [...new Set([...members, this.#parts.member])].sort();
+    return { kind: 'direct', ...this.#frame(), members: all, v: this.#parts.clock.mint() };
+  }
+
+  schedule(post: CommandOf<'post'>, at: number): CommandOf<'schedule'> {
+    return { kind: 'schedule', ...this.#frame(), post, at, v: this.#parts.clock.mint() };
+  }
+
+  unschedule(post: string): CommandOf<'unschedule'> {
+    return { kind: 'unschedule', ...this.#frame(), post, v: this.#parts.clock.mint() };
+  }
+
+  retitle(canvas: string, title: string): CommandOf<'retitle'> {
+    return { kind: 'retitle', ...this.#frame(), canvas, title, v: this.#parts.clock.mint() };
+  }
+
+  share(canvas: string, to: string, right: Right): CommandOf<'share'> {
+    return { kind: 'share', ...this.#frame(), canvas, to, right, v: this.#parts.clock.mint() };
+  }
+
+  version(canvas: string, title: string): CommandOf<'version'> {
+    return { kind: 'version', ...this.#frame(), canvas, title, v: this.#parts.clock.mint() };
+  }
+
+  restore(canvas: string, version: string): CommandOf<'restore'> {
+    return { kind: 'restore', ...this.#frame(), canvas, version, v: this.#parts.clock.mint() };
   }
 
   read(channel: string, markers: CommandOf<'read'>['markers']): CommandOf<'read'> {

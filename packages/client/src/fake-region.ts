@@ -1,21 +1,42 @@
-import { channelScope, segmentName, type Cell, type Message } from '@causeway/protocol';
+import {
+  CausewayError,
+  channelScope,
+  commandId,
+  problemOf,
+  segmentName,
+  type Ack,
+  type Cell,
+  type Command,
+  type Message,
+  type Request,
+} from '@causeway/protocol';
 import { Segment, timeOfPost } from '@causeway/replica';
 import * as decoding from 'lib0/decoding';
 import * as encoding from 'lib0/encoding';
 import * as sync from 'y-protocols/sync';
 import * as Y from 'yjs';
+import { AUTH, FRAME, frame, readFrame } from './link/frames.ts';
 
-const SYNC = 0;
-const CELLS = 100;
+const WORKSPACE = { id: 'acme', slug: 'acme', name: 'Acme', zone: 'global', home: 'us-east', member: 'ada' };
 
 /** A region for tests: one workspace, one channel, no time of its own. */
 export class FakeRegion {
   readonly segments = new Map<number, Segment>();
   /** By name. */
   readonly canvases = new Map<string, Y.Doc>();
-  /** Documents at which sockets are closed with a code and a reason, when they open. */
-  readonly closed = new Map<string, [code: number, reason: string]>();
+  /** Documents that nobody is let into, and why: `<code>: <what to do>`. */
+  readonly denied = new Map<string, string>();
+  /** Tokens that nobody is let in with. */
+  readonly refusedTokens = new Set<string>();
+  channels = [
+    { id: 'general', slug: 'general' },
+    { id: 'random', slug: 'random' },
+  ];
   readonly sockets: FakeSocket[] = [];
+  /** Requests of conversations, in the order in which they came. */
+  readonly asked: Request[] = [];
+  /** How requests are answered: the content of the reply, or a rejection; `undefined` never answers. */
+  answer: (request: Request) => Record<string, unknown> | undefined = (request) => this.#usual(request);
   readonly cells: Cell[] = [];
   /** Newest first; pages are cut from it. */
   history: Message[] = [];
@@ -39,13 +60,41 @@ export class FakeRegion {
   set(key: string, v: string, value: unknown): void {
     const cell = { scope: channelScope('acme', 'general'), key, v, value };
     this.cells.push(cell);
-    for (const socket of this.sockets) socket.tell([cell]);
+    this.push({ cells: [cell] });
   }
 
-  readonly fetch = async (input: unknown): Promise<Response> => {
+  /** Something that nobody asked for in particular. */
+  push(content: Record<string, unknown>): void {
+    for (const socket of this.sockets) socket.converse(content);
+  }
+
+  acknowledge(command: Command): Ack {
+    return { id: commandId(command), level: 'region', token: [], clock: this.#clock };
+  }
+
+  #usual(request: Request): Record<string, unknown> {
+    switch (request.do) {
+      case 'command':
+        return { ack: this.acknowledge(request.command) };
+      case 'cells':
+        return { cells: this.cells };
+      case 'mine':
+        return { cells: [] };
+      case 'presence':
+        return { presence: [] };
+      case 'badges':
+        return { badges: [] };
+      default:
+        return { done: true };
+    }
+  }
+
+  fetch = async (input: unknown): Promise<Response> => {
     const refusal = this.refusals.shift();
     if (refusal !== undefined) return refusal;
     const { pathname, searchParams } = new URL(String(input));
+    if (pathname.endsWith('/workspaces/acme'))
+      return Response.json({ ...WORKSPACE, channels: this.channels, clock: this.#clock });
     if (!pathname.endsWith('/messages'))
       return Response.json({
         id: 'general',
@@ -59,95 +108,137 @@ export class FakeRegion {
     return Response.json({ items: this.history.slice(from, until), ...next, clock: this.#clock });
   };
 
-  documentOf(name: string): Y.Doc {
+  documentOf(name: string): Y.Doc | undefined {
     const canvas = this.canvases.get(name);
     if (canvas !== undefined) return canvas;
     for (const [number, { doc }] of this.segments)
       if (segmentName('acme', 'general', number) === name) return doc;
-    throw new Error(`no ${name}`);
+    return undefined;
   }
 }
 
-/** The region's end and the client's end of one connection, in one. */
-export class FakeSocket {
-  readonly OPEN = 1;
-  readonly name: string;
+/** The session's document; nothing is in it. */
+const SESSION = 'acme/session';
+
+/** The region's end and the client's end of one connection to `/v1/collab`, in one. */
+export class FakeSocket extends EventTarget {
   readonly url: URL;
+  /** Documents that the client is let into, and how to stop telling it of them. */
+  readonly open = new Map<string, () => void>();
+  readonly tokens: string[] = [];
+  /** Documents that the client was let into, once for each time. */
+  readonly admitted: string[] = [];
+  binaryType = 'blob';
   readyState = 0;
-  onopen: (() => void) | null = null;
-  onmessage: ((event: { data: Uint8Array }) => void) | null = null;
-  onclose: ((event: { code: number; reason: string }) => void) | null = null;
-  readonly #doc: Y.Doc;
+  readonly #region: FakeRegion;
 
   constructor(region: FakeRegion, url: URL) {
+    super();
     this.url = url;
-    this.name = url.pathname.slice('/v1/sync/'.length);
-    this.#doc = region.documentOf(this.name);
+    this.#region = region;
     region.sockets.push(this);
     queueMicrotask(() => {
       if (this.readyState !== 0) return;
       this.readyState = 1;
-      this.onopen?.();
-      const end = region.closed.get(this.name);
-      if (end !== undefined) return this.close(...end);
-      if (region.canvases.has(this.name)) this.#ask();
-      else this.tell(region.cells);
+      this.dispatchEvent(new Event('open'));
     });
-    this.#doc.on('update', this.#update);
   }
 
-  /** What does the client have that is not here? */
-  #ask(): void {
-    this.#say((to) => {
-      encoding.writeVarUint(to, SYNC);
-      sync.writeSyncStep1(to, this.#doc);
-    });
+  get names(): string[] {
+    return [...this.open.keys()].filter((name) => name !== SESSION);
   }
 
   send(data: Uint8Array): void {
+    if (this.readyState !== 1 || data.length === 1) return;
+    const { name, type, from } = readFrame(data);
+    if (type === FRAME.auth) return this.#admit(name, from);
+    if (type === FRAME.close) return this.#forget(name);
+    if (!this.open.has(name)) return;
+    if (type === FRAME.stateless) return this.#take(name, decoding.readVarString(from));
+    if (type !== FRAME.sync) return;
+    const answer = encoding.createEncoder();
+    sync.readSyncMessage(from, answer, this.#region.documentOf(name) ?? new Y.Doc(), this);
+    if (encoding.hasContent(answer))
+      this.say(name, FRAME.sync, (to) => encoding.writeUint8Array(to, encoding.toUint8Array(answer)));
+  }
+
+  /** The region says something about a document. */
+  say(name: string, type: number, write?: (to: encoding.Encoder) => void): void {
+    this.deliver(frame(name, type, write));
+  }
+
+  deliver(data: Uint8Array): void {
     if (this.readyState !== 1) return;
-    const from = decoding.createDecoder(data);
-    if (decoding.readVarUint(from) !== SYNC) return;
-    this.#say((to) => {
-      encoding.writeVarUint(to, SYNC);
-      sync.readSyncMessage(from, to, this.#doc, this);
-    });
+    const copy = data.slice().buffer;
+    this.dispatchEvent(new MessageEvent('message', { data: copy }));
   }
 
-  tell(cells: readonly Cell[]): void {
-    this.#say((to) => {
-      encoding.writeVarUint(to, CELLS);
-      encoding.writeVarString(to, JSON.stringify(cells));
-    });
+  converse(content: Record<string, unknown>): void {
+    if (this.open.has(SESSION))
+      this.say(SESSION, FRAME.stateless, (to) => encoding.writeVarString(to, JSON.stringify(content)));
   }
 
-  /** The region speaks `frame`. */
-  say(frame: Uint8Array): void {
-    if (this.readyState === 1) this.onmessage?.({ data: frame });
+  /** One document ends; the others go on. */
+  end(name: string, reason: string): void {
+    this.#forget(name);
+    this.say(name, FRAME.close, (to) => encoding.writeVarString(to, reason));
   }
 
   close(code = 1000, reason = ''): void {
     if (this.readyState === 3) return;
     this.readyState = 3;
-    this.#doc.off('update', this.#update);
-    this.onclose?.({ code, reason });
+    for (const name of this.open.keys()) this.#forget(name);
+    this.dispatchEvent(Object.assign(new Event('close'), { code, reason }));
   }
 
-  readonly #update = (update: Uint8Array): void =>
-    this.#say((to) => {
-      encoding.writeVarUint(to, SYNC);
-      sync.writeUpdate(to, update);
+  #admit(name: string, from: decoding.Decoder): void {
+    decoding.readVarUint(from);
+    const token = decoding.readVarString(from);
+    this.tokens.push(token);
+    const why = this.#region.refusedTokens.has(token)
+      ? 'unauthorized: the token was refused'
+      : this.#region.denied.get(name);
+    if (why !== undefined)
+      return this.say(name, FRAME.auth, (to) => {
+        encoding.writeVarUint(to, AUTH.denied);
+        encoding.writeVarString(to, why);
+      });
+    const doc = this.#region.documentOf(name);
+    const update = (update: Uint8Array, origin: unknown): void => {
+      if (origin !== this) this.say(name, FRAME.sync, (to) => sync.writeUpdate(to, update));
+    };
+    doc?.on('update', update);
+    this.admitted.push(name);
+    this.open.set(name, () => doc?.off('update', update));
+    this.say(name, FRAME.auth, (to) => {
+      encoding.writeVarUint(to, AUTH.granted);
+      encoding.writeVarString(to, this.#region.canvases.has(name) ? 'read-write' : 'readonly');
     });
+    // What does the client have that is not here?
+    if (this.#region.canvases.has(name)) this.say(name, FRAME.sync, (to) => sync.writeSyncStep1(to, doc!));
+  }
 
-  #say(write: (to: encoding.Encoder) => void): void {
-    const to = encoding.createEncoder();
-    write(to);
-    // Only a question has an answer.
-    if (encoding.length(to) > 1) this.say(encoding.toUint8Array(to));
+  #forget(name: string): void {
+    this.open.get(name)?.();
+    this.open.delete(name);
+  }
+
+  #take(name: string, text: string): void {
+    const request = JSON.parse(text) as Request;
+    this.#region.asked.push(request);
+    let content: Record<string, unknown> | undefined;
+    try {
+      content = this.#region.answer(request);
+    } catch (cause) {
+      content = { problem: problemOf(cause as CausewayError) };
+    }
+    if (content === undefined || request.ref === undefined) return;
+    const reply = JSON.stringify({ re: request.ref, ...content });
+    this.say(name, FRAME.stateless, (to) => encoding.writeVarString(to, reply));
   }
 }
 
-/** The class of a region's sockets, for the provider to make. */
+/** The class of a region's sockets, for the link to make. */
 export const webSocketOf = (region: FakeRegion): typeof WebSocket =>
   class extends FakeSocket {
     constructor(url: string) {

@@ -69,6 +69,22 @@ export class MessageUnion {
     this.#refresh(items.map(({ id }) => id));
   }
 
+  /** What pages said of these is not believed any more. */
+  forgetPages(ids: Iterable<string>): void {
+    const gone = [...ids].filter((id) => this.#pages.delete(id));
+    this.#refresh(gone);
+  }
+
+  /** The cells of these messages, as far as they are known. */
+  cellsOf(ids: Iterable<string>): Map<string, Held[]> {
+    const found = new Map<string, Held[]>();
+    for (const id of ids) {
+      const cells = this.#cells.get(id);
+      if (cells !== undefined) found.set(id, [...cells.values()]);
+    }
+    return found;
+  }
+
   /** Cells of one message; the larger `(v, value)` wins. */
   addCells(id: string, cells: readonly Held[]): void {
     let held = this.#cells.get(id);

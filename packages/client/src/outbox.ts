@@ -92,6 +92,7 @@ export class Outbox {
       answer.reject(refusal);
       return answer.promise;
     }
+    this.#supersede(command);
     this.#answers.set(id, answer);
     const addedAt = this.#parts.now();
     this.#put({ id, command, state: 'waiting', attempts: 0, addedAt, isKept: false });
@@ -134,6 +135,18 @@ export class Outbox {
     this.#snapshot = [];
     await Promise.all(this.#keeping.values());
     await this.#shelf?.close();
+  }
+
+  /** Of what only its last value counts, one that waits is enough: it is answered with what takes its place. */
+  #supersede(command: Command): void {
+    const slot = slotOf(command);
+    if (slot === undefined) return;
+    for (const { id, state, command: other } of this.#entries.values())
+      if (state === 'waiting' && slotOf(other) === slot) {
+        const before = this.#answers.get(id);
+        this.#remove(id);
+        before?.reject(new CausewayError('not-committed', 'a newer one took its place'));
+      }
   }
 
   #refusal(): CausewayError | undefined {
@@ -245,7 +258,20 @@ export class Outbox {
   }
 }
 
-const laneOf = (command: Command): string => channelOfCommand(command) ?? '';
+/** What a command sets as a whole, if a newer one makes an older one pointless. */
+function slotOf(command: Command): string | undefined {
+  switch (command.kind) {
+    case 'draft':
+      return `draft|${command.channel}|${command.thread ?? ''}`;
+    case 'availability':
+      return 'availability';
+    default:
+      return undefined;
+  }
+}
+
+/** What is in order: everything about one channel but what stands for itself. */
+const laneOf = (command: Command): string => slotOf(command) ?? channelOfCommand(command) ?? '';
 
 const closedError = (): CausewayError =>
   new CausewayError('not-committed', 'the client was closed before the write was confirmed');

@@ -66,7 +66,7 @@ test('R4 the same words said twice are two commands', () => {
 
 test.each([
   [make.post('general', 'hi'), 'POST', '/channels/general/messages'],
-  [make.post('general', 'hi', MESSAGE), 'POST', '/channels/general/messages'],
+  [make.post('general', 'hi', { thread: MESSAGE }), 'POST', '/channels/general/messages'],
   [make.delete('general', MESSAGE), 'DELETE', `/channels/general/messages/${MESSAGE}`],
   [
     make.react('general', MESSAGE, '👍/?', true),
@@ -89,7 +89,7 @@ test.each([
 
 test('the body of a post carries its thread, and nothing that is not in the command', async () => {
   const { api, sent } = fakeRegion(() => json(ACK));
-  const command: CommandOf<'post'> = make.post('general', 'hi', MESSAGE);
+  const command: CommandOf<'post'> = make.post('general', 'hi', { thread: MESSAGE });
   await api.execute(command);
   const { nonce } = command;
   expect(sent[0]?.body).toEqual({ body: 'hi', thread: MESSAGE, nonce, id: commandId(command) });

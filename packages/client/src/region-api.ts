@@ -13,7 +13,14 @@ import {
   type Token,
 } from '@causeway/protocol';
 
-export type ChannelName = { id: string; slug: string };
+import type { Credentials } from './link/credentials.ts';
+
+export type ChannelName = {
+  id: string;
+  slug: string;
+  /** Public when absent. */
+  kind?: 'public' | 'private' | 'direct';
+};
 /** What a region says of a workspace. */
 export type WorkspaceInfo = {
   id: string;
@@ -37,7 +44,7 @@ export type ChannelInfo = ChannelName & {
 export type RegionApiOptions = {
   /** The region, e.g. `http://127.0.0.1:4101`. */
   url: string;
-  token: string;
+  token: string | Credentials;
   fetch?: typeof fetch;
   /** The server's hybrid time, from every answer that carries it. */
   told?(clock: number): void;
@@ -109,7 +116,25 @@ export class RegionApi {
     body: string | undefined,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    const { url, token, told, fetch: send = globalThis.fetch } = this.#options;
+    const { token } = this.#options;
+    if (typeof token === 'string') return this.#send(method, path, body, signal, token);
+    const shown = await token.current();
+    try {
+      return await this.#send<T>(method, path, body, signal, shown);
+    } catch (cause) {
+      if (!(cause instanceof CausewayError) || cause.code !== 'unauthorized') throw cause;
+      return this.#send(method, path, body, signal, await token.instead(shown));
+    }
+  }
+
+  async #send<T>(
+    method: string,
+    path: string,
+    body: string | undefined,
+    signal: AbortSignal | undefined,
+    token: string,
+  ): Promise<T> {
+    const { url, told, fetch: send = globalThis.fetch } = this.#options;
     const silence = new AbortController();
     const either = signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]);
     const patience = setTimeout(() => silence.abort(), PATIENCE_MS);

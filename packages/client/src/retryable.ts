@@ -29,7 +29,7 @@ export async function retrying<T>(
     signal,
     random,
     failed,
-  }: { signal: AbortSignal; random: () => number; failed(error: CausewayError): void },
+  }: { signal: AbortSignal; random: () => number; failed?(error: CausewayError): void },
 ): Promise<T> {
   for (let attempts = 1; ; attempts++) {
     try {
@@ -37,7 +37,7 @@ export async function retrying<T>(
     } catch (cause) {
       const error = asCausewayError(cause);
       if (signal.aborted || !isRetryable(error)) throw error;
-      failed(error);
+      failed?.(error);
       await pause(waitMs(error, attempts, random), signal);
       if (signal.aborted) throw error;
     }

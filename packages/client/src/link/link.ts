@@ -48,8 +48,6 @@ const OPEN_MS = 10_000;
 type Room = {
   speakers: Set<Speaker>;
   isJoined: boolean;
-  /** Refused for good. */
-  refused?: CausewayError;
   attempts: number;
   timer?: ReturnType<typeof setTimeout>;
 };
@@ -98,7 +96,6 @@ export class Link {
     queueMicrotask(() => {
       if (!mine.speakers.has(speaker)) return;
       if (mine.isJoined) speaker.joined();
-      else if (mine.refused !== undefined) speaker.left(mine.refused, true);
       else if (this.#connection.status === 'stopped') speaker.left(this.#connection.error, true);
     });
     return {
@@ -110,6 +107,11 @@ export class Link {
       },
       close: () => this.#detach(name, mine, speaker),
     };
+  }
+
+  /** The token for whom is let in from now on. */
+  renew(token: string): void {
+    this.#token = token;
   }
 
   /** Tries at once what waits for its next attempt. */
@@ -167,7 +169,6 @@ export class Link {
     this.#heardAt = performance.now();
     for (const [name, room] of this.#rooms) {
       clearTimeout(room.timer);
-      delete room.refused;
       this.#send(signIn(name, this.#token));
     }
   }
@@ -206,15 +207,18 @@ export class Link {
     room.isJoined = false;
     if (error.code === 'unauthorized') return this.#lost(this.#socket, error);
     const isOver = !isRetryable(error);
-    if (isOver) room.refused = error;
+    clearTimeout(room.timer);
+    // Who comes later asks anew.
+    if (isOver) this.#rooms.delete(name);
     else {
-      clearTimeout(room.timer);
       room.timer = setTimeout(
         () => this.#isOpen && this.#send(signIn(name, this.#token)),
         waitMs(error, ++room.attempts, this.#parts.random),
       );
     }
-    for (const speaker of room.speakers) speaker.left(error, isOver);
+    const speakers = [...room.speakers];
+    if (isOver) room.speakers.clear();
+    for (const speaker of speakers) speaker.left(error, isOver);
   }
 
   /** The connection is gone, whoever says so first. */
@@ -264,6 +268,7 @@ export class Link {
   #detach(name: string, room: Room, speaker: Speaker): void {
     if (!room.speakers.delete(speaker) || room.speakers.size > 0) return;
     clearTimeout(room.timer);
+    if (this.#rooms.get(name) !== room) return;
     this.#rooms.delete(name);
     if (this.#isOpen) this.#send(frame(name, FRAME.close));
   }
