@@ -257,7 +257,12 @@ export class Replica {
         if (options.workspaces !== undefined && options.workspaces.length > 0) await this.reach.command(post);
       },
       post: (post) => this.#once(post),
-      failed: (error) => options.notice({ what: 'scheduler-failed', why: String(error) }),
+      failed: (error) =>
+        // The words of a refusal may name a channel.
+        options.notice({
+          what: 'scheduler-failed',
+          why: error instanceof CausewayError ? error.code : String(error),
+        }),
     });
     this.#canvases = new CanvasWrites({ documents, generations, rights, queue: this.#queue }, (error) =>
       options.notice({ what: 'commit-failed', why: String(error) }),

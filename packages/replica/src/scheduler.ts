@@ -12,9 +12,10 @@ import type { AppendQueue } from './append-queue.ts';
 import { numberInOrder, orderOf } from './hybrid-time.ts';
 import type { Store, Time } from './ports.ts';
 
-/** How often is looked for what is due, and how many are sent at a time. */
+/** How often is looked for what is due, how many are sent at a time, and how many that cannot be sent now are passed over. */
 const EVERY_MS = 1_000;
 const PAGE = 100;
+const PASSED_OVER = 10_000;
 /** How long other regions leave a post to the one where it was scheduled. */
 export const OTHERS_WAIT_MS = 60_000;
 
@@ -38,6 +39,8 @@ export type SchedulerParts = {
  */
 export class Scheduler {
   readonly #parts: SchedulerParts;
+  /** Posts of the last round that could not be sent for a reason that will pass: they hold up no other one. */
+  #waiting = 0;
 
   constructor(parts: SchedulerParts) {
     this.#parts = parts;
@@ -59,11 +62,18 @@ export class Scheduler {
   async #round(signal: AbortSignal): Promise<void> {
     const { store, time, region } = this.#parts;
     const now = time.now();
-    const due = await store.due({ region, own: now, others: now - OTHERS_WAIT_MS, limit: PAGE });
-    // Side by side, so that one that cannot be sent now holds up nobody.
-    await Promise.all(due.map((cell) => (signal.aborted ? undefined : this.#send(cell))));
+    const limit = PAGE + Math.min(this.#waiting, PASSED_OVER);
+    const due = await store.due({ region, own: now, others: now - OTHERS_WAIT_MS, limit });
+    const failures: unknown[] = [];
+    for (let at = 0; at < due.length && !signal.aborted; at += PAGE) {
+      const sent = await Promise.allSettled(due.slice(at, at + PAGE).map((cell) => this.#send(cell)));
+      failures.push(...sent.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : [])));
+    }
+    this.#waiting = failures.length;
+    if (failures.length > 0) this.#parts.failed(failures[0]);
   }
 
+  /** Rejects for a reason that will pass. */
   async #send(cell: Cell): Promise<void> {
     const scheduled = cell.value as Scheduled;
     const scope = parseName(cell.scope);
@@ -79,8 +89,7 @@ export class Scheduler {
       await this.#parts.mayPost(post);
       await this.#parts.post(post);
     } catch (error) {
-      if (!(error instanceof CausewayError) || ERRORS[error.code].next === 'retry')
-        return this.#parts.failed(error);
+      if (!(error instanceof CausewayError) || ERRORS[error.code].next === 'retry') throw error;
       return this.#note(cell, { ...scheduled, failed: error.code });
     }
     await this.#note(cell, { sent: true, at });

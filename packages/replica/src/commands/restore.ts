@@ -51,8 +51,8 @@ export async function restore(
   const never = new AbortController();
   for (;;) {
     let answer: Answer | undefined;
-    const work = async (): Promise<void> => {
-      answer = await restoreAlone(parts, id, command);
+    const work = async (leading: AbortSignal): Promise<void> => {
+      answer = await restoreAlone(parts, id, command, { until, leading });
     };
     await store.lead(`restore ${workspace}/${canvas}`, work, never.signal);
     if (answer !== undefined) return answer;
@@ -64,14 +64,24 @@ export async function restore(
   }
 }
 
-async function restoreAlone(parts: RestoreParts, id: string, command: CommandOf<'restore'>): Promise<Answer> {
-  const { context } = parts;
+async function restoreAlone(
+  parts: RestoreParts,
+  id: string,
+  command: CommandOf<'restore'>,
+  { until, leading }: { until: number; leading: AbortSignal },
+): Promise<Answer> {
+  const { context, time } = parts;
   const { workspace, canvas, version, member, v } = command;
   const scope = aboutScope(workspace, canvas);
   const name = await context.generations.currentName(workspace, canvas);
   const check = await context.generations.guard(name);
   // What other processes of this region wrote counts too.
-  if (!(await parts.reach(await parts.store.lastCommit([name, scope])))) throw behind();
+  const last = await parts.store.lastCommit([name, scope]);
+  while (!(await parts.reach(last))) {
+    // A slow transaction holds back what can be read.
+    if (time.now() >= until) throw behind();
+    await time.sleep(LOOK_MS);
+  }
   const held = await context.cells.open(scope);
   const change = { key: restoredKey(id), v: orderOf(v, id), value: { version, by: member } };
   const token: Token = [{ scope, key: change.key, v: change.v }];
@@ -88,6 +98,8 @@ async function restoreAlone(parts: RestoreParts, id: string, command: CommandOf<
     size: LIMITS.canvasBytes,
     author: (live) => {
       check(live!.doc);
+      // The lock is lost: another process may be at it.
+      if (leading.aborted) throw behind();
       if (!held.has(change.key)) {
         context.clock.admit(v, 0);
         checkRate(held, context.clock.read());

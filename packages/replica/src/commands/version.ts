@@ -6,6 +6,7 @@ import {
   versionName,
   type CanvasVersion,
   type CommandOf,
+  type Token,
 } from '@causeway/protocol';
 import * as Y from 'yjs';
 import { mayNot } from '../canvas-rights.ts';
@@ -32,34 +33,47 @@ export async function version(context: Context, id: string, command: CommandOf<'
   const scope = aboutScope(workspace, canvas);
   const held = await context.cells.open(scope);
   const order = orderOf(v, id);
-  const answer: Answer = { id, token: [{ scope, key: versionKey(id), v: order }] };
-  if (held.has(versionKey(id))) return answer;
+  const name = versionName(workspace, canvas, id);
+  const live = await context.documents.open(name);
+  const answer = (doc: Y.Doc): Answer => ({
+    id,
+    token: [{ scope, key: versionKey(id), v: order }, ...positionOf(name, doc)],
+  });
+  if (held.has(versionKey(id))) {
+    await mustBeCopied(context.cells, name, live.doc);
+    return answer(live.doc);
+  }
 
   const copy = await copyOf(context, workspace, canvas);
   const value: CanvasVersion = { title, by: member, at: millisOf(v), bytes: copy.length };
   const change = { key: versionKey(id), v: order, value };
-  const name = versionName(workspace, canvas, id);
   let forget: (() => void) | undefined;
   try {
     return await context.queue.run<Answer>({
       key: name,
-      live: await context.documents.open(name),
+      live,
       size: copy.length,
       author: (live) => {
         const seen = context.ahead.over(scope, held);
-        if (seen.has(change.key)) return { answer };
+        if (seen.has(change.key)) return { answer: answer(live!.doc) };
         context.clock.admit(v, 0);
         checkRoom(change, seen, ROOM);
         checkRate(seen, context.clock.read());
         if (copy.length > 0) integrateOrReturn(live!.doc, copy, 'repair');
         forget?.();
         forget = context.ahead.add(scope, [change]);
-        return { answer, cells: [cellsEntry(scope, change)] };
+        return { answer: answer(live!.doc), cells: [cellsEntry(scope, change)] };
       },
     });
   } finally {
     forget?.();
   }
+}
+
+/** A copy comes as a whole, so one of its authors stands for all of them. */
+function positionOf(document: string, doc: Y.Doc): Token {
+  const [client] = doc.store.clients.keys();
+  return client === undefined ? [] : [{ document, client, clock: Y.getState(doc.store, client) }];
 }
 
 /** A canvas as it is committed here; no bytes for an empty one. */

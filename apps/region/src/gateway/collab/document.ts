@@ -169,7 +169,10 @@ export class CollabDocument {
       };
     const { name, ...opened } = await access.document(identity, this.#documentName);
     const document = await existingDocument(opened.replica, name);
-    return { opened, identity, name: document, isWritable: name.kind === 'canvas' };
+    const isWritable =
+      name.kind === 'canvas' &&
+      (await opened.replica.rights.of(name.workspace, name.canvas, identity.member)) === 'edit';
+    return { opened, identity, name: document, isWritable };
   }
 
   #act(open: Open, message: Content): void {
