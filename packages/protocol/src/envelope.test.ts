@@ -49,6 +49,16 @@ const GOLDEN: { what: string; entry: Entry; bytes: string }[] = [
       '69630d306877757a6b727a6b30302e78187b2274657874223a22c3a9222c226279223a22616461227d',
   },
   {
+    what: 'cells about a canvas',
+    entry: { kind: 'cells', scope: 'acme/about/plan', cells: [{ key: 'right|*', v: '1', value: 'view' }] },
+    bytes: '02010f61636d652f61626f75742f706c616e010772696768747c2a013106227669657722',
+  },
+  {
+    what: 'a version of a canvas',
+    entry: { kind: 'update', name: 'acme/version/plan/v', bytes: Uint8Array.of(1) },
+    bytes: '02001361636d652f76657273696f6e2f706c616e2f76000101',
+  },
+  {
     what: 'a heartbeat',
     entry: { kind: 'heartbeat', sentAt: 1_700_000_000_000, incarnation: 'i1' },
     bytes: '010280d095ffbc31026931',

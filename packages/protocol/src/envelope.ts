@@ -29,6 +29,12 @@ export function nameOfEntry(entry: Entry): string {
   }
 }
 
+/** Names that version 2 brought: regions before it keep what is about them until they are upgraded. */
+const NEWER_NAME = /^[^/]*\/(?:about|version)\//;
+
+const versionOf = (entry: Entry): number =>
+  entry.kind === 'change' || NEWER_NAME.test(nameOfEntry(entry)) ? CHANGE_VERSION : FIRST_VERSION;
+
 const KINDS = ['update', 'cells', 'heartbeat', 'change'] as const;
 
 /**
@@ -37,7 +43,7 @@ const KINDS = ['update', 'cells', 'heartbeat', 'change'] as const;
  */
 export function encodeEntry(entry: Entry): Uint8Array {
   const to = encoding.createEncoder();
-  encoding.writeUint8(to, entry.kind === 'change' ? CHANGE_VERSION : FIRST_VERSION);
+  encoding.writeUint8(to, versionOf(entry));
   encoding.writeUint8(to, KINDS.indexOf(entry.kind));
   switch (entry.kind) {
     case 'update':

@@ -26,6 +26,9 @@ export const LIMITS = {
   /** Rights that are given for one canvas. */
   rightsPerCanvas: 1_000,
   versionsPerCanvas: 100,
+  /** Restores of one canvas, ever: each leaves a cell. */
+  restoresPerCanvas: 10_000,
+  canvasesPerWorkspace: 20_000,
   /** New versions of one canvas, and restores of it, in a minute. */
   versionsPerMinute: 10,
   /** Edits of one message; the next is refused. */

@@ -4,7 +4,7 @@
  * is written in the version that brought it, so that regions of the version before read all the rest.
  *
  * 1  2026-11-22  updates, cells, heartbeats; questions and answers of repair
- * 2  2026-11-26  changes of the strong log; questions and answers about it. Kinds of version 1 go on as they were
+ * 2  2026-11-26  changes of the strong log; questions and answers about it; what is about a canvas, and its versions. Kinds of version 1 go on as they were
  *
  * A new kind of change (Deed in strong.ts) is a new version too: who cannot read it must not go past it.
  */

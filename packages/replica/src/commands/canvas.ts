@@ -16,7 +16,9 @@ export function canvas(context: Context, id: string, command: CommandOf<'canvas'
   const { workspace, member, v } = command;
   const title = checkTitle(command.title, 'a title');
   const value = { title, author: member };
-  return set(context, id, canvasesScope(workspace), v, [{ key: `canvas|${id}`, v: orderOf(v, id), value }]);
+  const room = { prefix: 'canvas|', ever: LIMITS.canvasesPerWorkspace, what: 'canvases in a workspace' };
+  const change = { key: `canvas|${id}`, v: orderOf(v, id), value };
+  return set(context, id, canvasesScope(workspace), v, [change], (each, seen) => checkRoom(each, seen, room));
 }
 
 /** Gives a canvas another title; who may edit it may do so. */

@@ -19,6 +19,7 @@ import type { LiveDocument } from '../live-document.ts';
 import type { Store, Time } from '../ports.ts';
 import { restoreUpdate } from '../restore-content.ts';
 import type { Answer, Context } from './context.ts';
+import { checkRoom, type Room } from './set.ts';
 import { checkRate, isEmpty, restoredKey, versionKey } from './version.ts';
 
 export type RestoreParts = {
@@ -27,6 +28,12 @@ export type RestoreParts = {
   time: Time;
   /** Brings memory level with all up to this commit. */
   reach(commit: number): Promise<boolean>;
+};
+
+const ROOM: Room = {
+  prefix: restoredKey(''),
+  ever: LIMITS.restoresPerCanvas,
+  what: 'restores of a canvas',
 };
 
 /** How long a restore waits for another one of the same canvas, and how often it looks, milliseconds; whoever forwarded it waits for 5 s. */
@@ -102,6 +109,7 @@ async function restoreAlone(
       if (leading.aborted) throw behind();
       if (!held.has(change.key)) {
         context.clock.admit(v, 0);
+        checkRoom(change, held, ROOM);
         checkRate(held, context.clock.read());
         write(live!, then, { content, keys: context.author() });
       }

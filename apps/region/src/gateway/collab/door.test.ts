@@ -1,5 +1,5 @@
 import { HocuspocusProvider, HocuspocusProviderWebsocket } from '@hocuspocus/provider';
-import { canvasName, commandId, type Command } from '@causeway/protocol';
+import { canvasName, commandId, versionName, type Command } from '@causeway/protocol';
 import type { FastifyInstance } from 'fastify';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -313,3 +313,52 @@ const updateOf = (value: string, key: string): Uint8Array => {
   doc.getMap('words').set(key, value);
   return Y.encodeStateAsUpdate(doc);
 };
+
+describe('canvases with rights and versions, with the stock provider', () => {
+  it('R12 who may view reads, who may not see is refused at once and while it is open', async () => {
+    const name = await canvas();
+    const id = name.split('/')[2]!;
+    const share = (right: string) =>
+      region.replica.execute(
+        command({ kind: 'share', canvas: id, to: 'ben', right, v: region.replica.clock.tick() }),
+      );
+    const ada = open(socket(), name, await region.token());
+    await isSynced(ada);
+    ada.doc.getText('text').insert(0, 'hello');
+    await isSynced(ada);
+    await share('view');
+    const viewer = open(socket(), name, await region.token({ sub: 'ben' }));
+    await isSynced(viewer);
+    expect([viewer.provider.authorizedScope, textOf(viewer.doc)]).toEqual(['readonly', 'hello']);
+    viewer.doc.getText('text').insert(0, 'not ');
+    await expect.poll(() => viewer.provider.unsyncedChanges, patience).toBe(1);
+    expect(textOf((await region.replica.documents.open(name)).doc)).toBe('hello');
+    await share('none');
+    await expect.poll(() => viewer.closes[0] ?? '', patience).toContain('forbidden');
+    const refused = open(socket(), name, await region.token({ sub: 'ben' }));
+    await expect.poll(() => refused.refusals, patience).toHaveLength(1);
+    expect(ada.closes).toEqual([]);
+  });
+
+  it('opens a version read-only, as it was', async () => {
+    const name = await canvas();
+    const id = name.split('/')[2]!;
+    const ada = open(socket(), name, await region.token());
+    await isSynced(ada);
+    ada.doc.getText('text').insert(0, 'then');
+    await isSynced(ada);
+    const kept = command({ kind: 'version', canvas: id, title: 'Then', v: region.replica.clock.tick() });
+    await region.replica.execute(kept);
+    ada.doc.getText('text').insert(4, ', and now');
+    await isSynced(ada);
+    const version = open(socket(), versionName('acme', id, commandId(kept)), await region.token());
+    await isSynced(version);
+    expect([version.provider.authorizedScope, textOf(version.doc)]).toEqual(['readonly', 'then']);
+    await region.replica.execute(
+      command({ kind: 'restore', canvas: id, version: commandId(kept), v: region.replica.clock.tick() }),
+    );
+    await expect.poll(() => textOf(ada.doc), patience).toBe('then');
+    ada.doc.getText('text').insert(4, ' again');
+    await isSynced(ada);
+  });
+});
