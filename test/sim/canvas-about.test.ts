@@ -328,6 +328,36 @@ describe('restoring a version', () => {
     await everywhere('first');
   });
 
+  it('R4 two processes that have not heard of each other restore one after the other', async () => {
+    await open(1);
+    await type(HOME, 'first');
+    const kept = keep();
+    await at(HOME, kept);
+    await type(HOME, ', second');
+    const deaf = world.start(HOME, ({ store, bus }) => ({
+      store,
+      bus: new Proxy(bus, {
+        get: (target, property) => {
+          if (property === 'hear') return () => undefined;
+          const member: unknown = Reflect.get(target, property, target);
+          return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+        },
+      }),
+    })).replica;
+    // It holds the canvas as it was; its next look at the log comes in a second.
+    await deaf.join(name, { update: () => undefined, dropped: () => undefined });
+    await world.time.sleep(1_050);
+    const { faults } = world.region(HOME);
+    const gate = faults.gate('append');
+    const first = at(HOME, restore(idOf(kept)));
+    await gate.reached;
+    const second = outcomeOf(deaf.execute(restore(idOf(kept))));
+    await world.time.sleep(200);
+    gate.open();
+    expect(await Promise.all([first, second])).toEqual([OK, OK]);
+    await everywhere('first');
+  });
+
   it('R4 R8 one whose commit is doubtful and lands is not done twice when it is sent again', async () => {
     await open(2);
     await type(HOME, 'first');

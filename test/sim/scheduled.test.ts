@@ -1,5 +1,5 @@
 /* Scheduled posts: one message, whoever sends it, at its time or a minute later. */
-import { LIMITS, memberScope, type Command, type CommandOf } from '@causeway/protocol';
+import { LIMITS, directChannel, memberScope, type Command, type CommandOf } from '@causeway/protocol';
 import { OTHERS_WAIT_MS, Unavailable, type Founding } from '@causeway/replica';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CHANNEL, WORKSPACE, World, idOf, outcomeOf } from './world.ts';
@@ -172,6 +172,48 @@ describe('a scheduled post', () => {
       expect(await shownIn(region)).toEqual([]);
       expect(await cell(region, post)).toMatchObject({ post, failed: 'forbidden' });
     }
+  });
+
+  for (const [aheadMs, who] of [
+    [90_000, 'its own region, early'],
+    [-600_000, 'another one, a minute later'],
+  ] as const)
+    it(`R14 of a region whose clock is ${aheadMs / 1_000} s ahead is sent by ${who}, as one message`, async () => {
+      world = new World({ regions: ['eu', 'us'], workspaces: [founding], processes: 0 });
+      world.start('eu');
+      const { time } = world;
+      world.start('us', undefined, {
+        now: () => time.now() + aheadMs,
+        sleep: (ms, signal) => time.sleep(ms, signal),
+      });
+      const post = world.post('later');
+      const due = time.now() + 300_000;
+      // Of a client that goes by the clock of its region.
+      expect(await at('us', { ...schedule(post, 0, aheadMs), at: due })).toEqual(OK);
+      await world.until(async () => (await shownIn('eu')).length === 1, 'sent', 600_000);
+      const [message] = await world.messages('eu');
+      expect(message!.region).toBe(aheadMs > 0 ? 'us' : 'eu');
+      const lateMs = time.now() - due;
+      expect(lateMs).toBeGreaterThan(Math.min(-aheadMs, OTHERS_WAIT_MS) - 5_000);
+      expect(lateMs).toBeLessThan(Math.min(-aheadMs, OTHERS_WAIT_MS) + 5_000);
+      await time.sleep(900_000);
+      for (const region of ['us', 'eu']) expect(await shownIn(region)).toEqual([idOf(post)]);
+    });
+
+  it('R10 that cannot be sent yet holds up no other one, and is sent when it can be', async () => {
+    open();
+    const channel = directChannel(WORKSPACE, ['ada', 'zoe']);
+    for (let n = 0; n < 150; n++) await at('us', schedule(world.post(`${n}`, { channel }), 1_000));
+    const post = world.post('later');
+    await at('us', schedule(post, 2_000));
+    await world.until(async () => (await shownIn('us')).length === 1, 'sent', 6_000);
+    const { notices } = world.region('us').processes[0]!;
+    const told = notices.filter(({ what }) => what === 'scheduler-failed');
+    expect(new Set(told.map(({ why }) => why))).toEqual(new Set(['not-here-yet']));
+    expect(told.length).toBeLessThan(10);
+    await at('us', { kind: 'direct', ...frame(), members: ['ada', 'zoe'], v: world.v() });
+    await world.time.sleep(5_000);
+    expect((await world.at('us').messages(WORKSPACE, channel, undefined, 200)).items).toHaveLength(150);
   });
 
   it('R10 R12 R14 bounds: of others, too far ahead, too many', async () => {

@@ -6,7 +6,7 @@ import {
   type Command,
   type Message,
 } from '@causeway/protocol';
-import { Replica, type Bus, type Founding, type Notice, type Store } from '@causeway/replica';
+import { Replica, type Time, type Bus, type Founding, type Notice, type Store } from '@causeway/replica';
 import { MemoryNetwork } from '@causeway/replication';
 import { MemoryStore } from '@causeway/store';
 import { Faults } from './faults.ts';
@@ -85,8 +85,8 @@ export class World {
     return this.region(name).processes[0]!.replica;
   }
 
-  /** Starts one more process of a region; `through` may put something between it and the world. */
-  start(name: string, through: (ports: Ports) => Ports = (ports) => ports): Process {
+  /** Starts one more process of a region; `through` may put something between it and the world, and `time` be a clock that goes wrong. */
+  start(name: string, through: (ports: Ports) => Ports = (ports) => ports, time: Time = this.time): Process {
     const region = this.region(name);
     const stop = new AbortController();
     const notices: Notice[] = [];
@@ -95,7 +95,7 @@ export class World {
       region: name,
       regions: this.#names,
       ...through({ store: mortal(region.store, stop.signal), bus }),
-      time: this.time,
+      time,
       random: this.random,
       workspaces: this.#workspaces,
       notice: (notice) => void notices.push(notice),

@@ -1,7 +1,7 @@
 /* Every command through its route: what it answers, what reads show of it, and whom it refuses. */
-import { directChannel } from '@causeway/protocol';
+import { Command, directChannel } from '@causeway/protocol';
 import type { FastifyInstance } from 'fastify';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as Y from 'yjs';
 import { regionInMemory, type RegionInMemory } from '../../region-in-memory.ts';
 import { openHttp } from '../http.ts';
@@ -54,6 +54,7 @@ const requests = (): [Method, string, object?][] => [
   ['DELETE', `${CHANNEL}/messages/${message}/follow`],
   ['PUT', `${CHANNEL}/topic`, { topic: 'Topic' }],
   ['PUT', `${CHANNEL}/purpose`, { purpose: 'Purpose' }],
+  ['PUT', `${CHANNEL}/read`, { markers: [{ segment: 1, client: 1, clock: 0 }] }],
   ['PUT', `${CHANNEL}/unread`, { message }],
   ['PUT', `${CHANNEL}/unread`],
   ['PUT', `${CHANNEL}/draft`, { body: 'draft' }],
@@ -85,6 +86,7 @@ const reads = (): string[] => [
 
 describe('every command by REST', () => {
   it('R4 is acknowledged with its id and a token that reads can wait for', async () => {
+    const execute = vi.spyOn(region.replica, 'execute');
     for (const [method, path, body] of requests()) {
       const answer = await send(method, path, body);
       expect([method, path, answer.status, answer.body['detail']]).toEqual([
@@ -98,6 +100,8 @@ describe('every command by REST', () => {
       expect((await send('GET', `/me?after=${token}`)).status, path).toBe(200);
     }
     for (const path of reads()) expect((await send('GET', path)).status, path).toBe(200);
+    const kinds = Command.anyOf.map(({ properties }) => properties.kind.const);
+    expect(new Set(execute.mock.calls.map(([{ kind }]) => kind))).toEqual(new Set(kinds));
   });
 
   it('R12 is refused to a stranger and to a removed member, and so is every read', async () => {
