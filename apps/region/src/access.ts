@@ -43,6 +43,11 @@ export class Access {
     return replica.reach.channel(workspace.id, member, slugOrId);
   }
 
+  /** The channels that this member may see, in no order; see Reach.channels. */
+  channels({ workspace, replica }: Opened, member: string): Promise<{ id: string; isJoined: boolean }[]> {
+    return replica.reach.channels(workspace.id, member);
+  }
+
   /**
    * Rejects unless the member of a command may carry it out: `not-found` where he sees no such channel,
    * `archived` for what would write into an archived one. That workspace and member are those of the

@@ -22,7 +22,24 @@ export type Message = {
   history?: { body: string; v: number }[];
   /** Members by reaction; absent without reactions. */
   reactions?: Record<string, string[]>;
+  /** The thread that this message is the root of; absent without replies. */
+  replies?: Replies;
 };
+
+/** What a list of messages says of a thread. */
+export type Replies = {
+  /** 10,000 stands for that many or more. */
+  count: number;
+  /** Order time of the last one. */
+  last: string;
+  /** Who replied, whoever did so last first; 20 at most. */
+  participants: string[];
+};
+
+/** A page of a thread, its root with it while that is there. */
+export type ThreadPage = Page<Message> & { root?: Message };
+/** A message that mentions the asker, and where. */
+export type Mention = { channel: string; message: Message };
 
 export type Page<T> = {
   items: T[];

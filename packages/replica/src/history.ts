@@ -3,9 +3,12 @@ import {
   channelScope,
   isDocument,
   messageScope,
+  parseName,
   type Cell,
+  type Mention,
   type Message,
   type Page,
+  type ThreadPage,
   type Token,
 } from '@causeway/protocol';
 import type { Before, Row, Store, Time } from './ports.ts';
@@ -13,7 +16,16 @@ import type { Tokens } from './tokens.ts';
 import type { ViewPosition } from './view-position.ts';
 
 type Parts = {
-  store: Pick<Store, 'viewMessages' | 'loadCells' | 'lastCommit'>;
+  store: Pick<
+    Store,
+    | 'viewMessages'
+    | 'viewMessage'
+    | 'viewThreads'
+    | 'viewMentions'
+    | 'followCells'
+    | 'loadCells'
+    | 'lastCommit'
+  >;
   tokens: Tokens;
   view: ViewPosition;
   /** The commit at which this process began: what was written before may be its reader's. */
@@ -23,6 +35,9 @@ type Parts = {
 
 /** How long a reader waits: for the write of a token, and for what this process wrote itself. */
 const WAIT_MS = { token: 5_000, own: 1_000 } as const;
+/** Members that are named with a thread, and members who follow one because they replied. */
+const PARTICIPANTS = 20;
+const FOLLOWERS = 1_000;
 /** Channels written by this process that the view may not show yet; beyond it readers of the oldest do not wait. */
 const CHANNELS = 4_096;
 
@@ -60,16 +75,117 @@ export class History {
     after?: Token,
   ): Promise<Page<Message>> {
     const scope = channelScope(workspace, channel);
-    if (after === undefined)
-      await this.#parts.view.reach(this.#own.get(scope) ?? (await this.#parts.began()), WAIT_MS.own);
-    else await this.#waitFor(after);
+    await this.#level(scope, after);
     const found = await this.#parts.store.viewMessages(scope, before, limit + 1);
-    const now = this.#parts.time.now();
-    // A time from a fast clock is shown as now at most (R14).
-    const items = found.slice(0, limit).map((message) => ({ ...message, at: Math.min(message.at, now) }));
-    await this.#addReactions(workspace, channel, items);
-    const last = items.at(-1);
-    return found.length > limit && last !== undefined ? { items, next: `${last.t}~${last.id}` } : { items };
+    const items = found.slice(0, limit).map((message) => this.#shown(message));
+    await this.#complete(workspace, channel, items);
+    return pageOf(items, found.length > limit);
+  }
+
+  /**
+   * Up to `limit` replies of a thread, newest first, older than `before`, with its root. The root may be
+   * deleted, or not here yet: `undefined` when there are no replies either.
+   */
+  async thread(
+    workspace: string,
+    channel: string,
+    root: string,
+    before: Before | undefined,
+    limit: number,
+    after?: Token,
+  ): Promise<ThreadPage | undefined> {
+    const scope = channelScope(workspace, channel);
+    await this.#level(scope, after);
+    const [first, found] = await Promise.all([
+      this.#parts.store.viewMessage({ channel: scope, id: root }),
+      this.#parts.store.viewMessages(scope, before, limit + 1, root),
+    ]);
+    if (first === undefined && before === undefined && found.length === 0) return undefined;
+    const all = [...(first === undefined ? [] : [first]), ...found.slice(0, limit)];
+    const shown = all.map((message) => this.#shown(message));
+    await this.#complete(workspace, channel, shown);
+    const page = pageOf(first === undefined ? shown : shown.slice(1), found.length > limit);
+    return first === undefined ? page : { ...page, root: shown[0]! };
+  }
+
+  /** Up to `limit` messages of others that mention a member in these channels, newest first; see Store.viewMentions. */
+  async mentions(
+    workspace: string,
+    member: string,
+    channels: { named: readonly string[]; joined: readonly string[] },
+    before: Before | undefined,
+    limit: number,
+  ): Promise<Page<Mention>> {
+    const scopes = {
+      named: channels.named.map((channel) => channelScope(workspace, channel)),
+      joined: channels.joined.map((channel) => channelScope(workspace, channel)),
+    };
+    const found = await this.#parts.store.viewMentions(workspace, member, scopes, before, limit + 1);
+    const items = found.slice(0, limit).map(({ channel, message }) => ({
+      channel: (parseName(channel) as { channel: string }).channel,
+      message: this.#shown(message),
+    }));
+    for (const [channel, some] of Map.groupBy(items, (item) => item.channel))
+      await this.#complete(
+        workspace,
+        channel,
+        some.map(({ message }) => message),
+      );
+    const { next } = pageOf(
+      items.map(({ message }) => message),
+      found.length > limit,
+    );
+    return next === undefined ? { items } : { items, next };
+  }
+
+  /**
+   * Who is told of replies to a message: its author, those who replied (the newest thousand), and who
+   * said so; without those who said that they do not want it. In no order.
+   */
+  async followers(workspace: string, channel: string, root: string): Promise<string[]> {
+    const { store } = this.#parts;
+    const scope = channelScope(workspace, channel);
+    const [first, threads, cells] = await Promise.all([
+      store.viewMessage({ channel: scope, id: root }),
+      store.viewThreads(scope, [root], FOLLOWERS),
+      store.followCells(workspace, `follow|${channel}|${root}`),
+    ]);
+    const followers = new Set([
+      ...(first === undefined ? [] : [first.author]),
+      ...(threads[0]?.participants ?? []),
+    ]);
+    for (const { scope, value } of cells) {
+      const { member } = parseName(scope) as { member: string };
+      if (value === true) followers.add(member);
+      else followers.delete(member);
+    }
+    return [...followers];
+  }
+
+  /** As far as the reader may expect: a token's writes, or else what this process wrote, unless the view is slow. */
+  async #level(scope: string, after: Token | undefined): Promise<void> {
+    if (after !== undefined) return this.#waitFor(after);
+    await this.#parts.view.reach(this.#own.get(scope) ?? (await this.#parts.began()), WAIT_MS.own);
+  }
+
+  /** A time from a fast clock is shown as now at most (R14). */
+  #shown(message: Message): Message {
+    return { ...message, at: Math.min(message.at, this.#parts.time.now()) };
+  }
+
+  /** Reactions, and how many replies there are. */
+  async #complete(workspace: string, channel: string, messages: Message[]): Promise<void> {
+    await Promise.all([
+      this.#addReactions(workspace, channel, messages),
+      this.#addReplies(channelScope(workspace, channel), messages),
+    ]);
+  }
+
+  async #addReplies(scope: string, messages: Message[]): Promise<void> {
+    const roots = new Map(messages.map((message) => [message.id, message]));
+    const threads = await this.#parts.store.viewThreads(scope, [...roots.keys()], PARTICIPANTS);
+    for (const { root, replies, last, participants } of threads)
+      roots.get(root)!.replies = { count: replies, last, participants };
   }
 
   async #waitFor(token: Token): Promise<void> {
@@ -102,6 +218,11 @@ export class History {
       if (Object.keys(reactions).length > 0) byScope.get(scope)!.reactions = reactions;
     }
   }
+}
+
+function pageOf(items: Message[], isMore: boolean): Page<Message> {
+  const last = items.at(-1);
+  return isMore && last !== undefined ? { items, next: `${last.t}~${last.id}` } : { items };
 }
 
 const notHere = (): CausewayError =>

@@ -14,6 +14,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Identity, Tokens } from '../tokens.ts';
 import type { RateLimits } from './limits.ts';
 import { answerProblems, answerUnreadable, newRequestId, sendProblem } from './problems.ts';
+import { attentionRoutes } from './rest/attention.ts';
 import { canvasAboutRoutes } from './rest/canvas-about.ts';
 import { canvasRoutes } from './rest/canvases.ts';
 import { channelRoutes } from './rest/channels.ts';
@@ -105,6 +106,7 @@ export async function openHttp(parts: HttpParts): Promise<FastifyInstance> {
         signedIn.addHook('onRequest', signIn(parts.tokens));
         signedIn.addHook('onRequest', limitRate(parts.limits));
         messageRoutes(signedIn, parts);
+        attentionRoutes(signedIn, parts);
         channelRoutes(signedIn, parts);
         membershipRoutes(signedIn, parts);
         pinRoutes(signedIn, parts);

@@ -1,4 +1,11 @@
-import { CausewayError, HASH_ID, channelOfCommand, channelScope, type Command } from '@causeway/protocol';
+import {
+  CausewayError,
+  HASH_ID,
+  channelOfCommand,
+  channelScope,
+  memberScope,
+  type Command,
+} from '@causeway/protocol';
 import type { Cells } from '../cells.ts';
 import { directMembers } from '../commands/direct.ts';
 import { noChannel } from './rules.ts';
@@ -66,6 +73,25 @@ export class Reach {
       throw new CausewayError('not-here-yet', 'there is no such channel in this region (yet)');
     if (!members.includes(member)) throw noChannel(slugOrId);
     return { id: slugOrId, slug: slugOrId, kind: 'direct', archived: false, members };
+  }
+
+  /**
+   * The channels that a member may see, and whether he is in them: in a private or direct one always, in a
+   * public one unless he left it (its cell `joined` says false). Nobody is in an archived one.
+   */
+  async channels(workspace: string, member: string): Promise<{ id: string; isJoined: boolean }[]> {
+    const state = await this.workspace(workspace, member);
+    const own = await this.#cells.open(memberScope(workspace, member));
+    const named = state.channelsOf(member).map(({ id, private: isPrivate, archived }) => ({
+      id,
+      isJoined: !archived && (isPrivate || own.get(`joined|${id}`)?.value !== false),
+    }));
+    const direct = [...own.values()].flatMap(({ key, value }) => {
+      const id = key.startsWith('direct|') ? key.slice('direct|'.length) : undefined;
+      const members = id === undefined ? undefined : directMembers(workspace, id, value);
+      return members?.includes(member) === true ? [{ id: id!, isJoined: true }] : [];
+    });
+    return [...named, ...direct];
   }
 
   /**

@@ -1,5 +1,4 @@
 import {
-  AfterQuery,
   CausewayError,
   DeleteBody,
   EditBody,
@@ -8,7 +7,7 @@ import {
   PostBody,
   ReactBody,
 } from '@causeway/protocol';
-import type { Before, ReachedChannel } from '@causeway/replica';
+import type { ReachedChannel } from '@causeway/replica';
 import { Type, type Static } from 'typebox';
 import {
   bodyMayBeAbsent,
@@ -21,6 +20,7 @@ import {
   type Routes,
   type Scene,
 } from './command.ts';
+import { PageQuery, cursorOf, limitOf } from './pages.ts';
 
 export const CHANNEL = '/workspaces/:workspace/channels/:channel';
 export const ChannelParams = Type.Object({ workspace: Type.String(), channel: Type.String() });
@@ -32,18 +32,6 @@ const ReactionParams = Type.Object({
   ...MessageParams.properties,
   emoji: Type.String({ minLength: 1, maxLength: LIMITS.emojiChars }),
 });
-const PageQuery = Type.Object(
-  {
-    ...AfterQuery.properties,
-    cursor: Type.Optional(Type.String()),
-    limit: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,2}$' })),
-  },
-  { additionalProperties: false },
-);
-/** The place of the last message of a page: its `t` and its id. */
-const CURSOR = /^(?<t>[0-9a-z]{11}\.[0-9a-z]{1,11})~(?<id>[A-Za-z0-9_-]{22})$/;
-const PAGE = { default: 50, most: 200 } as const;
-
 /** Post, read, edit, delete and react. */
 export const messageRoutes: Routes = (server, parts) => {
   server.post<{ Params: Static<typeof ChannelParams>; Querystring: LevelQuery; Body: PostBody }>(
@@ -69,16 +57,42 @@ export const messageRoutes: Routes = (server, parts) => {
     },
   );
 
-  server.get<{ Params: Static<typeof ChannelParams>; Querystring: Static<typeof PageQuery> }>(
+  server.get<{ Params: Static<typeof ChannelParams>; Querystring: PageQuery }>(
     `${CHANNEL}/messages`,
     { schema: { summary: 'Messages, newest first', params: ChannelParams, querystring: PageQuery } },
     async (request) => {
       const scene = await sceneOf(parts, request, request.params.workspace);
       const channel = await channelOf(parts, scene, request.params.channel);
-      const limit = Math.min(PAGE.most, Number(request.query.limit ?? PAGE.default));
-      const before = cursorOf(request.query.cursor);
+      const limit = limitOf(request.query);
+      const before = cursorOf(request.query);
       const after = tokenOf(request.query, scene);
       const page = await scene.replica.messages(scene.workspace.id, channel.id, before, limit, after);
+      return { ...page, clock: scene.replica.clock.read() };
+    },
+  );
+
+  server.get<{ Params: Static<typeof MessageParams>; Querystring: PageQuery }>(
+    `${CHANNEL}/messages/:message/thread`,
+    {
+      schema: {
+        summary: 'The replies to a message, newest first, and itself',
+        params: MessageParams,
+        querystring: PageQuery,
+      },
+    },
+    async (request) => {
+      const scene = await sceneOf(parts, request, request.params.workspace);
+      const channel = await channelOf(parts, scene, request.params.channel);
+      const page = await scene.replica.history.thread(
+        scene.workspace.id,
+        channel.id,
+        request.params.message,
+        cursorOf(request.query),
+        limitOf(request.query),
+        tokenOf(request.query, scene),
+      );
+      if (page === undefined)
+        throw new CausewayError('not-found', 'there is no such message here, and nobody replied to it');
       return { ...page, clock: scene.replica.clock.read() };
     },
   );
@@ -164,13 +178,4 @@ export const messageRoutes: Routes = (server, parts) => {
 
 function placeOf(scene: Scene, channel: ReachedChannel, message: string) {
   return { workspace: scene.workspace.id, channel: channel.id, member: scene.member, message };
-}
-
-/** Clients treat a cursor as opaque. */
-function cursorOf(cursor: string | undefined): Before | undefined {
-  if (cursor === undefined) return undefined;
-  const { t, id } = CURSOR.exec(cursor)?.groups ?? {};
-  if (t === undefined || id === undefined)
-    throw new CausewayError('invalid-request', 'the cursor is not one that a page gave; start without one');
-  return { t, id };
 }
