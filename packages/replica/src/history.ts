@@ -75,7 +75,7 @@ export class History {
     after?: Token,
   ): Promise<Page<Message>> {
     const scope = channelScope(workspace, channel);
-    await this.#level(scope, after);
+    await this.#level([scope], after);
     const found = await this.#parts.store.viewMessages(scope, before, limit + 1);
     const items = found.slice(0, limit).map((message) => this.#shown(message));
     await this.#complete(workspace, channel, items);
@@ -95,7 +95,7 @@ export class History {
     after?: Token,
   ): Promise<ThreadPage | undefined> {
     const scope = channelScope(workspace, channel);
-    await this.#level(scope, after);
+    await this.#level([scope], after);
     const [first, found] = await Promise.all([
       this.#parts.store.viewMessage({ channel: scope, id: root }),
       this.#parts.store.viewMessages(scope, before, limit + 1, root),
@@ -115,11 +115,13 @@ export class History {
     channels: { named: readonly string[]; joined: readonly string[] },
     before: Before | undefined,
     limit: number,
+    after?: Token,
   ): Promise<Page<Mention>> {
     const scopes = {
       named: channels.named.map((channel) => channelScope(workspace, channel)),
       joined: channels.joined.map((channel) => channelScope(workspace, channel)),
     };
+    await this.#level([...scopes.named, ...scopes.joined], after);
     const found = await this.#parts.store.viewMentions(workspace, member, scopes, before, limit + 1);
     const items = found.slice(0, limit).map(({ channel, message }) => ({
       channel: (parseName(channel) as { channel: string }).channel,
@@ -163,9 +165,11 @@ export class History {
   }
 
   /** As far as the reader may expect: a token's writes, or else what this process wrote, unless the view is slow. */
-  async #level(scope: string, after: Token | undefined): Promise<void> {
+  async #level(scopes: readonly string[], after: Token | undefined): Promise<void> {
     if (after !== undefined) return this.#waitFor(after);
-    await this.#parts.view.reach(this.#own.get(scope) ?? (await this.#parts.began()), WAIT_MS.own);
+    const began = await this.#parts.began();
+    const commits = scopes.map((scope) => this.#own.get(scope) ?? began);
+    await this.#parts.view.reach(Math.max(0, ...commits), WAIT_MS.own);
   }
 
   /** A time from a fast clock is shown as now at most (R14). */

@@ -1,6 +1,6 @@
 import { AfterQuery } from '@causeway/protocol';
 import { Type, type Static } from 'typebox';
-import { arrived, sceneOf, type Routes } from './command.ts';
+import { arrived, sceneOf, tokenOf, type Routes } from './command.ts';
 import { PageQuery, cursorOf, limitOf } from './pages.ts';
 
 const WorkspaceParams = Type.Object({ workspace: Type.String() });
@@ -40,7 +40,6 @@ export const attentionRoutes: Routes = (server, parts) => {
     },
     async (request) => {
       const scene = await sceneOf(parts, request, request.params.workspace);
-      await arrived(request.query, scene);
       const channels = await parts.access.channels(scene, scene.member);
       const page = await scene.replica.history.mentions(
         scene.workspace.id,
@@ -51,6 +50,7 @@ export const attentionRoutes: Routes = (server, parts) => {
         },
         cursorOf(request.query),
         limitOf(request.query),
+        tokenOf(request.query, scene),
       );
       return { ...page, clock: scene.replica.clock.read() };
     },
