@@ -19,6 +19,7 @@ import { decisionContract } from './contract-decisions.ts';
 import { dueContract } from './contract-due.ts';
 import { logContract } from './contract-log.ts';
 import { countsContract } from './contract-counts.ts';
+import { strongContract } from './contract-strong.ts';
 import { viewContract } from './contract-views.ts';
 
 /*
@@ -600,6 +601,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>)
     countsContract(fresh);
     decisionContract(fresh);
     dueContract(fresh);
+    strongContract(fresh);
 
     describe('roles', () => {
       it('are held by one at a time and free afterwards', async () => {

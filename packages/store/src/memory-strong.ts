@@ -1,63 +1,66 @@
 import { compareText, digestOf, type DirectoryRecord, type Version } from '@causeway/protocol';
 import { sameRecord, type NamedHead } from '@causeway/replica';
+import { entryOf } from './batch.ts';
 import { PREPARED } from './prepared-bounds.ts';
+
+type Log = {
+  /** In force, version 1 first; with their digests, since hashing is what costs here. */
+  versions: Version[];
+  digests: string[];
+  /** Command → version. */
+  commands: Map<string, number>;
+  /** By digest, oldest first. */
+  prepared: Map<string, Version>;
+};
 
 /** Strong logs, what was prepared for them, and the records of a directory. */
 export class MemoryStrong {
-  /** By workspace, version 1 first. */
-  readonly #applied = new Map<string, Version[]>();
-  /** By workspace and digest, oldest first. */
-  readonly #prepared = new Map<string, Map<string, Version>>();
+  readonly #logs = new Map<string, Log>();
   readonly #records = new Map<string, DirectoryRecord>();
 
   heads(): NamedHead[] {
-    return [...this.#applied]
-      .map(([workspace, versions]) => {
-        const last = versions.at(-1)!;
-        return { workspace, version: last.version, digest: digestOf(last) };
-      })
+    return [...this.#logs]
+      .filter(([, { versions }]) => versions.length > 0)
+      .map(([workspace, { versions, digests }]) => ({
+        workspace,
+        version: versions.length,
+        digest: digests.at(-1)!,
+      }))
       .sort((a, b) => compareText(a.workspace, b.workspace));
   }
 
   versions(workspace: string, after: number, limit: number): Version[] {
-    return structuredClone((this.#applied.get(workspace) ?? []).slice(after, after + limit));
+    return structuredClone((this.#logs.get(workspace)?.versions ?? []).slice(after, after + limit));
   }
 
   prepare(version: Version): boolean {
-    const { workspace } = version;
-    if (version.version <= (this.#applied.get(workspace)?.length ?? 0)) return false;
-    const kept = this.#prepared.get(workspace) ?? new Map<string, Version>();
-    this.#prepared.set(workspace, kept);
+    const { versions, prepared } = this.#log(version.workspace);
+    if (version.version <= versions.length) return false;
     const digest = digestOf(version);
-    if (kept.has(digest)) return true;
-    if (kept.size >= PREPARED) kept.delete(kept.keys().next().value!);
-    kept.set(digest, structuredClone(version));
+    if (prepared.has(digest)) return true;
+    if (prepared.size >= PREPARED) prepared.delete(prepared.keys().next().value!);
+    prepared.set(digest, structuredClone(version));
     return true;
   }
 
   held(workspace: string, digest: string): Version | undefined {
-    const held =
-      this.#prepared.get(workspace)?.get(digest) ??
-      this.#applied.get(workspace)?.find((version) => digestOf(version) === digest);
-    return structuredClone(held);
+    const { versions, digests, prepared } = this.#log(workspace);
+    return structuredClone(prepared.get(digest) ?? versions[digests.indexOf(digest)]);
   }
 
   apply(version: Version): boolean {
-    const { workspace } = version;
-    const applied = this.#applied.get(workspace) ?? [];
-    const last = applied.at(-1);
-    if (applied.length !== version.version - 1) return false;
-    if (last !== undefined && digestOf(last) !== version.before) return false;
-    this.#applied.set(workspace, [...applied, structuredClone(version)]);
-    const prepared = this.#prepared.get(workspace);
-    for (const [digest, other] of prepared ?? [])
-      if (other.version <= version.version) prepared!.delete(digest);
+    const { versions, digests, commands, prepared } = this.#log(version.workspace);
+    if (versions.length !== version.version - 1) return false;
+    if (versions.length > 0 && digests.at(-1) !== version.before) return false;
+    versions.push(structuredClone(version));
+    digests.push(digestOf(version));
+    for (const { id } of version.changes) if (!commands.has(id)) commands.set(id, version.version);
+    for (const [digest, other] of prepared) if (other.version <= version.version) prepared.delete(digest);
     return true;
   }
 
   versionOf(workspace: string, command: string): number | undefined {
-    const holds = ({ changes }: Version): boolean => changes.some(({ id }) => id === command);
-    return this.#applied.get(workspace)?.find(holds)?.version;
+    return this.#logs.get(workspace)?.commands.get(command);
   }
 
   records(workspaces: readonly string[]): Map<string, DirectoryRecord> {
@@ -75,5 +78,14 @@ export class MemoryStrong {
       held === undefined || expected === undefined ? held === expected : sameRecord(held, expected);
     if (isExpected) this.#records.set(workspace, { ...next });
     return isExpected;
+  }
+
+  #log(workspace: string): Log {
+    return entryOf(this.#logs, workspace, () => ({
+      versions: [],
+      digests: [],
+      commands: new Map(),
+      prepared: new Map(),
+    }));
   }
 }
