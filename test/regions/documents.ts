@@ -1,3 +1,4 @@
+import { HocuspocusProvider } from '@hocuspocus/provider';
 import { WebsocketProvider } from 'y-websocket';
 import * as Y from 'yjs';
 
@@ -23,6 +24,20 @@ export function connectDocument(
   const url = `${regionUrl.replace('http', 'ws')}/v1/sync`;
   return new WebsocketProvider(url, name, doc, { params: { token }, disableBc: true });
 }
+
+/** The stock Hocuspocus provider, unmodified, as an app would set it up. */
+export const connectCollab = (
+  doc: Y.Doc,
+  regionUrl: string,
+  name: string,
+  token: string,
+): HocuspocusProvider =>
+  new HocuspocusProvider({
+    url: `${regionUrl.replace('http', 'ws')}/v1/collab`,
+    name,
+    document: doc,
+    token,
+  });
 
 /** A document's bytes as a region serves it, re-encoded from a fresh copy: equal content, equal bytes. */
 export async function reencoded(regionUrl: string, name: string, token: string): Promise<string> {

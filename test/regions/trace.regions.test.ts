@@ -5,13 +5,12 @@ import type { WebsocketProvider } from 'y-websocket';
 import * as Y from 'yjs';
 import { TRACE } from './chat-log.ts';
 import { connectDocument, openDocument } from './documents.ts';
-import { Speaker, eventually } from './speaker.ts';
+import { createCanvas } from './door-pair.ts';
+import { eventually } from './speaker.ts';
 import { testWorld } from './test-world.ts';
-import { readTrace, typeTrace, type Desk } from './typing-trace.ts';
+import { reachedIn, readTrace, typeTrace, type Desk } from './typing-trace.ts';
 
 const REGIONS = ['us-east', 'eu-west'] as const;
-/** A keystroke that takes this long is lost, milliseconds. */
-const PATIENCE_MS = 30_000;
 
 describe.skipIf(!existsSync(TRACE))(
   'a real two-person typing session (skipped where the trace is absent)',
@@ -31,7 +30,7 @@ describe.skipIf(!existsSync(TRACE))(
     it('R1 two stock y-websocket providers in two regions type it concurrently and both end at its text', async () => {
       const trace = readTrace(TRACE);
       const token = await world.token('ada');
-      const name = await createCanvas(new Speaker(world.regions['us-east']!.url, token));
+      const name = await createCanvas(world.regions['us-east']!.url, token);
       const desks = await Promise.all(
         REGIONS.map((region) => openDesk(world.regions[region]!.url, name, token)),
       );
@@ -52,11 +51,6 @@ describe.skipIf(!existsSync(TRACE))(
   },
 );
 
-async function createCanvas(speaker: Speaker): Promise<string> {
-  const answer = await speaker.request('POST', '/../../canvases', { title: 'a shared text' });
-  return ((await answer.json()) as { document: string }).document;
-}
-
 /** A desk on the stock provider; the region may not have heard of the canvas yet, the provider tries again. */
 async function openDesk(
   regionUrl: string,
@@ -66,21 +60,5 @@ async function openDesk(
   const wire = new Y.Doc();
   const provider = connectDocument(wire, regionUrl, name, token);
   await new Promise<void>((resolve) => provider.once('sync', () => resolve()));
-  const reached = (client: number, clock: number): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const patience = setTimeout(
-        () =>
-          reject(new Error(`${clock} of ${client} did not come; here is ${Y.getState(wire.store, client)}`)),
-        PATIENCE_MS,
-      );
-      const look = (): void => {
-        if (Y.getState(wire.store, client) < clock) return;
-        wire.off('update', look);
-        clearTimeout(patience);
-        resolve();
-      };
-      wire.on('update', look);
-      look();
-    });
-  return { wire, provider, reached };
+  return { wire, provider, reached: reachedIn(wire) };
 }

@@ -17,6 +17,29 @@ export type Desk = {
   reached(client: number, clock: number): Promise<void>;
 };
 
+/** A keystroke that takes this long is lost, milliseconds. */
+const PATIENCE_MS = 30_000;
+
+/** `Desk.reached` for a document that a provider fills. */
+export const reachedIn =
+  (wire: Y.Doc): Desk['reached'] =>
+  (client, clock) =>
+    new Promise((resolve, reject) => {
+      const here = (): number => Y.getState(wire.store, client);
+      const patience = setTimeout(
+        () => reject(new Error(`${clock} of ${client} did not come; here is ${here()}`)),
+        PATIENCE_MS,
+      );
+      const look = (): void => {
+        if (here() < clock) return;
+        wire.off('update', look);
+        clearTimeout(patience);
+        resolve();
+      };
+      wire.on('update', look);
+      look();
+    });
+
 type Typist = { doc: Y.Doc; typed: { txn: number; update: Uint8Array; clock: number }[]; heard: number };
 
 /**

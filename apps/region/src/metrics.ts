@@ -20,7 +20,16 @@ export type Sample = {
 };
 
 /** The metrics of one process. Labels hold regions, zones, routes and codes; never a workspace or a member (R6). */
-export type OutgoingCounts = { waitingBytes: number; dropped: number };
+/** Of all sockets of a process together; their queues count here. */
+export class OutgoingCounts {
+  waitingBytes = 0;
+  /** Updates left out. */
+  dropped = 0;
+  /** Socket writes since `since` (performance.now()), and in the 20 ms before that. */
+  writes = 0;
+  writesLately = 0;
+  since = 0;
+}
 
 export class Metrics {
   readonly #registry = new Registry();
@@ -31,8 +40,7 @@ export class Metrics {
   readonly #closes: Counter<'code'>;
   readonly #sockets: Gauge;
 
-  /** What the queues of all sockets hold and have left out; they count it themselves. */
-  readonly outgoing: OutgoingCounts = { waitingBytes: 0, dropped: 0 };
+  readonly outgoing = new OutgoingCounts();
 
   constructor(region: string, sample: () => Sample[]) {
     const registers = [this.#registry];

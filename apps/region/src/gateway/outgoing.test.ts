@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { OutgoingCounts } from '../metrics.ts';
 import { Outgoing, frameOf, type Source } from './outgoing.ts';
 
 const MIB = 1024 * 1024;
@@ -65,12 +66,12 @@ const message = (bytes: number): Uint8Array => new Uint8Array(bytes);
 
 let wire: Wire;
 let outgoing: Outgoing;
-let counts: { waitingBytes: number; dropped: number };
+let counts: OutgoingCounts;
 let failures: unknown[];
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   wire = new Wire();
-  counts = { waitingBytes: 0, dropped: 0 };
+  counts = new OutgoingCounts();
   failures = [];
   outgoing = new Outgoing({
     wire: wire as unknown as Duplex,
@@ -86,6 +87,7 @@ const settle = (ms = 0): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
 describe('the queue of a socket', () => {
   it('writes at once when idle, and what follows within 20 ms in one write', async () => {
     const source = new Counter();
+    counts.writesLately = 1_000;
     for (let n = 0; n < 10; n++) update(source);
     expect(wire.writes.map(({ length }) => length)).toEqual([1]);
     await settle(19);
@@ -95,6 +97,22 @@ describe('the queue of a socket', () => {
     await settle(100);
     update(source);
     expect(wire.writes).toHaveLength(3);
+  });
+
+  it('gathers for 4 ms only while the process has little to write', async () => {
+    const source = new Counter();
+    for (let n = 0; n < 10; n++) update(source);
+    await settle(4);
+    expect(wire.writes.map(({ length }) => length)).toEqual([1, 9]);
+  });
+
+  it('an answer does not delay the next update', () => {
+    outgoing.say(message(3));
+    wire.take();
+    return settle().then(() => {
+      update(new Counter());
+      expect(wire.writes).toHaveLength(2);
+    });
   });
 
   it('R2 an answer leaves at once and takes along what waits, in order', async () => {

@@ -4,8 +4,10 @@ import type { OutgoingCounts } from '../metrics.ts';
 
 /** Bytes that may wait for one socket, those included that the kernel has not taken yet. */
 const WAITING_BYTES = 1024 * 1024;
-/** A socket that was written to less than this long ago gathers what comes, milliseconds. */
+/** A socket to which an update was written less than this long ago gathers what comes, milliseconds. */
 const GATHER_MS = 20;
+/** The same in a process that has little to write: fewer than so many writes in 20 ms. */
+const QUIET = { ms: 4, writes: 100 } as const;
 /** Bytes handed to the kernel at once. What is handed over can no longer be dropped. */
 const WRITE_BYTES = 256 * 1024;
 
@@ -32,12 +34,13 @@ export type OutgoingParts = {
   counts: OutgoingCounts;
 };
 
-type Waiting = { frame: Uint8Array; source?: Source; update?: Uint8Array };
+type Waiting = { frame: Uint8Array; urgency: 'now' | 'soon'; source?: Source; update?: Uint8Array };
 
 /**
  * The queue of one socket, whatever its door. What comes while the socket is idle leaves at once, what
- * comes within 20 ms after that leaves together: a socket write costs 8-11 µs in the kernel, however
- * little is in it. Answers leave at once and take along what waits before them.
+ * comes within 20 ms after that leaves together (4 ms while the process has little to write): a socket
+ * write costs 8-11 µs in the kernel, however little is in it. Answers leave at once and take along what
+ * waits before them.
  *
  * A reader that does not read costs at most 1 MiB: then the updates that wait are dropped, the sources
  * that they came from remember what it lacks, and when the kernel takes something again each of them
@@ -78,14 +81,16 @@ export class Outgoing {
     this.#makeRoom(frame.length);
     if (this.backlog + frame.length > WAITING_BYTES && this.backlog > 0)
       return this.#fail(new CausewayError('too-slow', 'the reader fell behind; reconnect to catch up'));
-    this.#add({ frame }, urgency);
+    this.#add({ frame, urgency });
   }
 
   /** An update of a source; `data` is how it is sent, made once for all who get it. */
   update(source: Source, update: Uint8Array, data: Uint8Array): void {
     if (this.#isOver) return;
     const frame = sharedFrameOf(data);
-    if (this.backlog + frame.length <= WAITING_BYTES) return this.#add({ frame, source, update }, 'soon');
+    if (this.backlog + frame.length <= WAITING_BYTES) {
+      return this.#add({ frame, urgency: 'soon', source, update });
+    }
     this.#drop();
     this.#lose(source, update);
     this.#goOn();
@@ -116,19 +121,23 @@ export class Outgoing {
     this.#owed.clear();
   }
 
-  #add(waiting: Waiting, urgency: 'now' | 'soon'): void {
+  #add(waiting: Waiting): void {
     this.#waiting.push(waiting);
     this.#waitingBytes += waiting.frame.length;
     this.#parts.counts.waitingBytes += waiting.frame.length;
-    if (urgency === 'now') this.#isUrgent = true;
+    if (waiting.urgency === 'now') this.#isUrgent = true;
     if (this.#underWay === 0) this.#flushWhenDue();
   }
 
   #flushWhenDue(): void {
     if (this.#waiting.length === 0) return;
-    const left = GATHER_MS - (performance.now() - this.#lastWriteMs);
+    const left = this.#gatherMs() - (performance.now() - this.#lastWriteMs);
     if (this.#isUrgent || left <= 0 || this.#waitingBytes >= WRITE_BYTES) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), left);
+  }
+
+  #gatherMs(): number {
+    return this.#parts.counts.writesLately < QUIET.writes ? QUIET.ms : GATHER_MS;
   }
 
   #flush(): void {
@@ -138,8 +147,10 @@ export class Outgoing {
     let count = 0;
     for (let bytes = 0; count < this.#waiting.length && bytes < WRITE_BYTES; count++)
       bytes += this.#waiting[count]!.frame.length;
-    const leaving = this.#waiting.splice(0, count).map(({ frame }) => frame);
-    const bytes = this.#write(leaving);
+    const leaving = this.#waiting.splice(0, count);
+    const bytes = this.#write(leaving.map(({ frame }) => frame));
+    // Answers go beside the pace of the updates.
+    if (leaving.some(({ urgency }) => urgency === 'soon')) this.#lastWriteMs = performance.now();
     this.#waitingBytes -= bytes;
     this.#parts.counts.waitingBytes -= bytes;
     this.#caughtUpLast = false;
@@ -152,13 +163,25 @@ export class Outgoing {
     const bytes = frames.reduce((sum, { length }) => sum + length, 0);
     this.#underWay += bytes;
     this.#parts.counts.waitingBytes += bytes;
-    this.#lastWriteMs = performance.now();
+    this.#countWrite();
     this.hasWritten = true;
     wire.cork();
     for (const frame of frames.slice(0, -1)) wire.write(frame);
     wire.write(frames.at(-1)!, () => this.#written(bytes));
     wire.uncork();
     return bytes;
+  }
+
+  #countWrite(): void {
+    const { counts } = this.#parts;
+    const now = performance.now();
+    if (now - counts.since >= GATHER_MS) {
+      // What was counted in a period that ended long ago says nothing of now.
+      counts.writesLately = now - counts.since < 2 * GATHER_MS ? counts.writes : 0;
+      counts.writes = 0;
+      counts.since = now;
+    }
+    counts.writes++;
   }
 
   #written(bytes: number): void {
