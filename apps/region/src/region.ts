@@ -20,6 +20,9 @@ import { Tokens } from './tokens.ts';
 const ANSWER_MS = 2_000;
 const DRAIN_MS = 4_000;
 
+/** Between two rounds of telling that clients are still in their canvases. */
+const RENEW_MS = 5_000;
+
 /** Randomness of the real world. */
 const random = { bytes: (count: number): Uint8Array => randomBytes(count) };
 
@@ -59,6 +62,8 @@ export async function runRegion(config: Config, log: Logger, signal: AbortSignal
     const zone = catalog.workspace(workspaceOf(document))?.zone;
     return zone === undefined ? undefined : replicas.get(zone)?.presence.share(document, listener);
   });
+  const renewing = setInterval(() => rooms.renew(), RENEW_MS);
+  opened.defer(() => clearInterval(renewing));
   const parts = { config, log, tokens, access, metrics, limits, rooms, readiness, stopping: stopping.signal };
   const http = await openHttp(parts);
   opened.defer(() => closeHttp(http, ANSWER_MS));

@@ -51,8 +51,10 @@ export class NatsPresence {
   attend(topic: string): () => void {
     this.#topics.set(topic, new Map());
     if (this.#ear !== undefined)
-      for (const [region, { current }] of this.#links)
-        if (current !== undefined) this.#subscribe(current, region, topic);
+      for (const [region, link] of this.#links) {
+        const connection = open(link);
+        if (connection !== undefined) this.#subscribe(connection, region, topic);
+      }
     return () => {
       for (const subscription of this.#topics.get(topic)?.values() ?? []) subscription.unsubscribe();
       this.#topics.delete(topic);
@@ -60,13 +62,14 @@ export class NatsPresence {
   }
 
   announce(topic: string, bytes: Uint8Array): void {
-    const { current } = this.#own;
-    if (current !== undefined && bytes.length <= PRESENCE.messageBytes)
-      this.#tells.tell(current, [{ name: topic, bytes }]);
+    const connection = open(this.#own);
+    if (connection !== undefined && bytes.length <= PRESENCE.messageBytes)
+      this.#tells.tell(connection, [{ name: topic, bytes }]);
   }
 
   ask(region: string, question: Uint8Array): void {
-    const connection = this.#links.get(region)?.current;
+    const link = this.#links.get(region);
+    const connection = link === undefined ? undefined : open(link);
     if (question.length <= PRESENCE.messageBytes)
       connection?.publish(requestSubject(region, 'presence'), question);
   }
@@ -81,3 +84,7 @@ export class NatsPresence {
     this.#topics.get(topic)?.set(region, subscription);
   }
 }
+
+/** The connection, unless it is saying goodbye: the client throws then. */
+const open = ({ current }: NatsLink): NatsConnection | undefined =>
+  current?.isDraining() === true ? undefined : current;

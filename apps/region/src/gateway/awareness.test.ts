@@ -83,6 +83,34 @@ describe('awareness', () => {
     expect(ada.sees.filter((name) => name === 'y').length).toBeLessThan(70);
   });
 
+  it('R10 renewals of a hundred clients are one message for each socket, not ten thousand (PAINS 14)', () => {
+    const { rooms, providers } = roomOf('ada');
+    const [ada] = providers as [Provider];
+    let messages = 0;
+    let clock = 1;
+    const silent = { member: 'ben', send: () => void messages++ };
+    const room = rooms.join('acme/canvas/plan', silent);
+    const crowd = Array.from({ length: 100 }, (_, n) => ({
+      id: n + 1,
+      member: 'x',
+      send: () => void messages++,
+    }));
+    const say = (): void => {
+      for (const peer of crowd) room.announce(peer, payloadOf([peer.id, clock, '{"name":"x"}']));
+      clock++;
+    };
+    for (const peer of crowd) rooms.join('acme/canvas/plan', peer);
+    say();
+    messages = 0;
+    say();
+    expect(messages).toBe(0);
+    rooms.renew();
+    expect(messages).toBe(101);
+    expect(ada.awareness.meta.get(7)!.clock).toBe(2);
+    rooms.renew();
+    expect(messages).toBe(101);
+  });
+
   const BAD: [what: string, payload: Uint8Array][] = [
     ['nothing', new Uint8Array()],
     ['a count without entries', Uint8Array.of(200, 1)],

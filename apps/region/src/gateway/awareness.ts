@@ -51,6 +51,11 @@ export class AwarenessRooms {
     return room;
   }
 
+  /** To be called every few seconds: passes on that clients are still there. */
+  renew(): void {
+    for (const room of this.#rooms.values()) room.renew();
+  }
+
   leave(document: string, peer: AwarenessPeer): void {
     const room = this.#rooms.get(document);
     room?.leave(peer);
@@ -73,6 +78,10 @@ export class AwarenessRoom implements ShareListener {
   readonly #holdings = new Map<Owner, Holding>();
   /** Clients of our sockets that other processes are not told of yet. */
   readonly #untold = new Set<number>();
+  /** Clients of our sockets that only said that they are still there. */
+  readonly #renewed = new Set<number>();
+  /** Clients that were told to raise their clock: somebody waits for that. */
+  readonly #raising = new Set<number>();
   #chars = 0;
   #share: Share | undefined;
 
@@ -118,6 +127,19 @@ export class AwarenessRoom implements ShareListener {
     this.#forget(peer, 1);
   }
 
+  /**
+   * A client says every 15 s that it is still there, and others give it up after 30. A thousand
+   * of them, each told to each at once, would take a core (PAINS 14): they are told together.
+   */
+  renew(): void {
+    const renewed = [...this.#renewed].flatMap((client): [number, State][] => {
+      const held = this.#states.get(client);
+      return held === undefined || !isLocal(held) ? [] : [[client, held]];
+    });
+    this.#renewed.clear();
+    this.#tell(renewed);
+  }
+
   heard(process: string, payload: Uint8Array, isWhole: boolean): void {
     const said = payload.length === 0 ? [] : decodePart(payload);
     if (said === undefined) return;
@@ -160,14 +182,22 @@ export class AwarenessRoom implements ShareListener {
   word(payload: Uint8Array): void {
     for (const [client, { clock }] of decodeChanges(payload) ?? []) {
       const held = this.#states.get(client);
-      if (held !== undefined && isLocal(held) && clock >= held.clock)
-        (held.owner as AwarenessPeer).send(encodeChanges([[client, { clock, state: GONE }]]));
+      if (held === undefined || typeof held.owner === 'string' || clock < held.clock) continue;
+      this.#raising.add(client);
+      held.owner.send(encodeChanges([[client, { clock, state: GONE }]]));
     }
   }
 
   /** Tells the sockets what is new of what an owner says. */
   #take(owner: Owner, changes: readonly [number, Told][]): void {
-    const accepted = changes.filter(([client, change]) => this.#accept(owner, client, change));
+    const accepted = changes.filter(([client, change]) => {
+      const before = this.#states.get(client);
+      const isRaised = this.#raising.has(client);
+      if (!this.#accept(owner, client, change)) return false;
+      const isRenewal = before?.owner === owner && before.state === change.state && !isRaised;
+      if (isRenewal && typeof owner !== 'string') this.#renewed.add(client);
+      return !isRenewal || typeof owner === 'string';
+    });
     this.#tell(accepted, owner);
   }
 
@@ -228,6 +258,7 @@ export class AwarenessRoom implements ShareListener {
 
   #drop(client: number, { owner, state }: State): void {
     this.#states.delete(client);
+    this.#raising.delete(client);
     this.#chars -= state.length;
     const holding = this.#holdings.get(owner)!;
     holding.clients.delete(client);
@@ -244,7 +275,8 @@ export class AwarenessRoom implements ShareListener {
     this.#tell(gone, owner);
   }
 
-  #tell(changes: readonly [number, Told][], except: Owner): void {
+  /** To the sockets, but not to whom it comes from, and what is ours to other processes. */
+  #tell(changes: readonly [number, Told][], except?: Owner): void {
     if (changes.length === 0) return;
     const payload = encodeChanges(changes);
     for (const peer of this.#peers) if (peer !== except) peer.send(payload);

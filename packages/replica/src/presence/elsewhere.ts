@@ -107,8 +107,10 @@ export class Elsewhere {
 
   #change(from: Process, { n, standings }: Announcement & { kind: 'changes' }): void {
     const missed = n > from.roster.latest + 1;
-    const room = BOUNDS.members - from.roster.count;
-    if (standings.length > Math.min(room, BOUNDS.membersElsewhere - this.#members)) return;
+    const more = standings.filter(
+      ({ key, state }) => state !== STATE.offline && from.roster.state(key) === STATE.offline,
+    ).length;
+    if (!this.#fits(from, from.roster.count + more)) return;
     const changed = standings.filter((standing) => from.roster.set(standing, n));
     if (missed) this.#want(from);
     this.#tell(changed.map(({ key }) => key));

@@ -107,6 +107,7 @@ export class ZonePresence {
 
   /** Beats until the signal fires; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
     signal.addEventListener('abort', () => this.#begun.resolve(), { once: true });
     await this.#begun.promise;
     while (!signal.aborted) {

@@ -59,6 +59,8 @@ type Parts = {
 export class Shares {
   readonly #parts: Parts;
   readonly #topics = new Map<string, Topic>();
+  /** Those of which something is to be told. */
+  readonly #waiting = new Set<string>();
   #n = 0;
   #beat = 0;
 
@@ -92,6 +94,7 @@ export class Shares {
     return {
       changed: () => {
         shared.hasChanges = true;
+        this.#waiting.add(topic);
         this.#parts.later();
       },
       tell: (process, payload) => {
@@ -101,6 +104,7 @@ export class Shares {
       close: () => {
         if (this.#topics.get(topic) !== shared) return;
         this.#topics.delete(topic);
+        this.#waiting.delete(topic);
         shared.stop();
         if (shared.said > 0) this.#sayNothing(topic);
       },
@@ -134,7 +138,10 @@ export class Shares {
     if (process !== undefined && process !== this.#parts.process) return;
     for (const topic of topics) {
       const shared = this.#topics.get(topic);
-      if (shared !== undefined) shared.isAsked = true;
+      if (shared !== undefined) {
+        shared.isAsked = true;
+        this.#waiting.add(topic);
+      }
       // Somebody believes that we still say something about it.
       else if (process !== undefined) this.#sayNothing(topic);
     }
@@ -162,17 +169,22 @@ export class Shares {
 
   /** Tells what waits: whole parts to those who asked, at most once a second, else what changed. */
   tell(): void {
-    for (const [topic, shared] of this.#topics) {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const topic of waiting) {
+      const shared = this.#topics.get(topic);
+      if (shared === undefined) continue;
       if (shared.isAsked && shared.toldAt < this.#beat) this.#tellWhole(topic, shared);
       else if (shared.hasChanges) this.#tellChanges(topic, shared);
+      if (shared.isAsked) this.#waiting.add(topic);
     }
   }
 
   /** To be called once a second. */
   beat(): void {
     this.#beat++;
-    for (const [topic, { parts, isAsked }] of this.#topics) {
-      if (isAsked) this.#parts.later();
+    if (this.#waiting.size > 0) this.#parts.later();
+    for (const [topic, { parts }] of this.#topics) {
       for (const part of parts.values()) {
         if (part.isEmpty || this.#beat - part.heardAt < TIMES.silentBeats) continue;
         // Living clients renew their state: a last word may have been lost, after which no other one comes.
