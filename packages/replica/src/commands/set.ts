@@ -6,7 +6,7 @@ import { checkText } from './post.ts';
 
 export type Change = Omit<Cell, 'scope'>;
 /** The cells of a scope by key: what is committed, and on top what the batch under way writes. */
-export type Seen = ReadonlyMap<string, Change>;
+export type Seen = Pick<ReadonlyMap<string, Change>, 'get' | 'has' | typeof Symbol.iterator>;
 
 /**
  * Changes cells of one scope. `v` is the client's hybrid time, checked against the clock and what
@@ -53,24 +53,48 @@ export async function set(
  * pins at once would each find room for one.
  */
 export class Ahead {
-  readonly #written = new Map<string, Set<readonly Change[]>>();
+  readonly #written = new Map<string, { cells: Map<string, Change>; writers: number }>();
 
   /** Until the returned function is called, that is until the commit is over. */
   add(scope: string, changes: readonly Change[]): () => void {
-    const written = this.#written.get(scope) ?? new Set();
-    this.#written.set(scope, written.add(changes));
+    const written = this.#written.get(scope) ?? { cells: new Map<string, Change>(), writers: 0 };
+    this.#written.set(scope, written);
+    written.writers++;
+    for (const change of changes) mergeCell(written.cells, change);
     return () => {
-      written.delete(changes);
-      if (written.size === 0 && this.#written.get(scope) === written) this.#written.delete(scope);
+      // All writers of a batch learn its fate together: then held says it.
+      if (--written.writers === 0 && this.#written.get(scope) === written) this.#written.delete(scope);
     };
   }
 
-  over(scope: string, held: Seen): Seen {
+  over(scope: string, held: ReadonlyMap<string, Change>): Seen {
     const written = this.#written.get(scope);
-    if (written === undefined) return held;
-    const seen = new Map(held);
-    for (const changes of written) for (const change of changes) mergeCell(seen, change);
-    return seen;
+    return written === undefined ? held : new Overlay(held, written.cells);
+  }
+}
+
+/** Held cells under a few newer ones. Not a copy: a member may have many thousands, and a batch hundreds of jobs. */
+class Overlay implements Seen {
+  readonly #held: ReadonlyMap<string, Change>;
+  readonly #newer: ReadonlyMap<string, Change>;
+
+  constructor(held: ReadonlyMap<string, Change>, newer: ReadonlyMap<string, Change>) {
+    this.#held = held;
+    this.#newer = newer;
+  }
+
+  get(key: string): Change | undefined {
+    const [held, newer] = [this.#held.get(key), this.#newer.get(key)];
+    return newer !== undefined && wins(newer, held) ? newer : held;
+  }
+
+  has(key: string): boolean {
+    return this.#held.has(key) || this.#newer.has(key);
+  }
+
+  *[Symbol.iterator](): MapIterator<[string, Change]> {
+    for (const key of this.#held.keys()) yield [key, this.get(key)!];
+    for (const [key, change] of this.#newer) if (!this.#held.has(key)) yield [key, change];
   }
 }
 
