@@ -11,9 +11,8 @@ export const BOUNDS = {
   watched: 1_000,
   /** Entries in one message. */
   entries: 1_000,
-  /** Topics that this process shares with others, and bytes of what it says about one at once. */
+  /** Topics that this process shares with others. */
   topics: 20_000,
-  partBytes: 500 * 1024,
   /** People who type in one channel, and those remembered so that they are not announced too often. */
   typing: 100,
   typists: 10_000,
