@@ -46,6 +46,19 @@ export const REQUESTS = {
     { do: Type.Literal('typing'), ref: optional(Ref), channel: ChannelName, thread: optional(MessageId) },
     strict,
   ),
+  /**
+   * On `/v1/events`: hears of these channels too from now on, or with `on: false` of them no longer. Those that the member
+   * has joined and direct ones need not be named.
+   */
+  subscribe: Type.Object(
+    {
+      do: Type.Literal('subscribe'),
+      ref: optional(Ref),
+      channels: Type.Array(ChannelName, { minItems: 1, maxItems: 1_000 }),
+      on: optional(Type.Boolean()),
+    },
+    strict,
+  ),
   /** What is unread in each channel, then what changes, at most once a second for each. */
   badges: Type.Object({ do: Type.Literal('badges'), ref: optional(Ref) }, strict),
   /** Goes on with another token of the same member. */
@@ -117,6 +130,7 @@ export const REPLIES = {
   cells: Type.Object({ re: Ref, cells: Type.Array(CellSchema) }),
   presence: Type.Object({ re: Ref, presence: Type.Array(PresenceSchema) }),
   badges: Type.Object({ re: Ref, badges: Type.Array(BadgeSchema) }),
+  channels: Type.Object({ re: Ref, channels: Type.Array(Id) }),
   expires: Type.Object({ re: Ref, expires: Type.Integer({ description: 'milliseconds since 1970' }) }),
   done: Type.Object({ re: Ref, done: Type.Literal(true) }),
   problem: Type.Object({ re: optional(Ref), problem: ProblemSchema }),

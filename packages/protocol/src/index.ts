@@ -2,6 +2,7 @@ export * from './commands.ts';
 export * from './conversation.ts';
 export * from './envelope.ts';
 export * from './errors.ts';
+export * from './events.ts';
 export * from './ids.ts';
 export * from './limits.ts';
 export * from './messages.ts';

@@ -6,6 +6,7 @@ export { CanvasRights, rightIn } from './canvas-rights.ts';
 export { directMembers } from './commands/direct.ts';
 export { Compactor, type CompactorCounts } from './compactor.ts';
 export { Difference } from './difference.ts';
+export { Feed, type FeedCursor, type FeedListener, type FeedPage } from './feed.ts';
 export { generationOf } from './generations.ts';
 export { integrate } from './integrate.ts';
 export { mergeCell, wins, type CellListener } from './cells.ts';

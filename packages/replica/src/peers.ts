@@ -34,6 +34,8 @@ export type Pipe = {
   unconfirmed: Backlog | undefined;
 };
 
+const NOTE_EVERY_MS = 2_500;
+
 export type PeersParts = {
   region: string;
   /** The regions of the zone, this one included. */
@@ -140,8 +142,11 @@ export class Peers {
     if (unparked > 0) this.#events.notice({ what: 'unparked', messages: unparked });
     // Another process may have been upgraded and have taken out what this one had parked.
     this.#parked.clear();
-    for (const name of await store.parkedNames()) if (isDocument(name)) this.#parked.add(name);
+    const parked = await store.parkedNames();
+    for (const name of parked) if (isDocument(name)) this.#parked.add(name);
+    for (const receiver of this.#receivers.values()) receiver.keeps(parked.length > 0);
     await Promise.all([
+      this.#noting(signal),
       ...[...this.#receivers.values()].map((receiver) => receiver.run(signal)),
       this.#repair.run([...this.#receivers.keys()], signal),
       this.#succession.run(signal),
@@ -179,6 +184,25 @@ export class Peers {
         unconfirmed: isReported ? backlog(stream!.lastSequence, reported.sequence, ourBytes) : undefined,
       };
     });
+  }
+
+  /** Keeps for all processes how far each peer is applied here, see Marks. */
+  async #noting(signal: AbortSignal): Promise<void> {
+    const { store, time } = this.#parts;
+    const noted = new Map<string, number>();
+    while (!signal.aborted) {
+      await time.sleep(NOTE_EVERY_MS, signal);
+      for (const { state } of this.#receivers.values()) {
+        const { peer, wholeTo } = state;
+        if (signal.aborted || wholeTo === undefined || noted.get(peer) === wholeTo) continue;
+        // A database that does not answer is noticed by those who need it.
+        const isNoted = await store.noteHeard(peer, wholeTo).then(
+          () => true,
+          () => false,
+        );
+        if (isNoted) noted.set(peer, wholeTo);
+      }
+    }
   }
 
   #receiver(peer: string): Receiver {

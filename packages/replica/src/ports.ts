@@ -371,7 +371,8 @@ export interface Store extends StrongStore {
   /**
    * What changed above `after` in these workspaces, up to the horizon: messages in the view and those
    * deleted from it, and cells, of members' own ones only `joined` and `direct`. Commits are listed whole,
-   * lowest first, until about `limit` changes are; a thing stands where it last changed.
+   * lowest first, until about `limit` changes are; a thing stands where it last changed. Within a commit
+   * the order is that of names and keys, and of messages that of their `t` and id.
    */
   changes(workspaces: readonly string[], after: number, limit: number): Promise<Changes>;
   /** Forgets the oldest deletions until `keep` of the zone's are left; how many. */

@@ -9,8 +9,10 @@ const HEARTBEAT_MS = 1_000;
 /** Rows this old were left by a crash, or by a process that could not reach the broker. */
 const SWEEP = { everyMs: 5_000, olderThanMs: 5_000, limit: 2_000 } as const;
 const RETRY_MS = 250;
-/** What the outbox may hold while the broker is away, and how often it is counted. */
-const OUTBOX = { rows: 1_000_000, countEveryMs: 10_000 } as const;
+/** What the outbox may hold while the broker is away, and how often it is counted: a large one less often. */
+const OUTBOX = { rows: 1_000_000, countEveryMs: 1_000, large: 10_000, countLargeEveryMs: 10_000 } as const;
+/** A row that waits for longer than this is late; and so is, perhaps, what came after a count that is this much older than it should be. */
+const LATE_MS = 2_000;
 /** About so many messages make the mean size. */
 const MEAN_OF = 100;
 /** Changes of strong logs that wait to be announced; the oldest are dropped, since the directory shows them too. */
@@ -52,6 +54,7 @@ export class Publisher {
   #done: number[] = [];
   #meanBytes = 0;
   #size: OutboxSize = { rows: 0, bytes: 0, oldestMs: 0 };
+  #countedAt = Number.NEGATIVE_INFINITY;
   /** Published rows that are being taken out of the outbox. */
   #leaving = 0;
   #wakeSettling: () => void = () => undefined;
@@ -167,6 +170,7 @@ export class Publisher {
     const isOurs = known?.incarnation === this.#given.incarnation;
     const given = Math.max(known?.sequence ?? 0, isOurs ? this.#given.sequence : 0);
     if (isOurs && given > known.sequence) await this.#store.published([], this.#given);
+    await this.#count();
     const { stream, lastSequence } = await this.#bus.open();
     const { incarnation } = await this.#store.adoptIncarnation({ stream, lastSequence, given });
     this.#hello = { incarnation, lastSequence };
@@ -289,9 +293,8 @@ export class Publisher {
   async #heartbeats(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const { incarnation } = this.#hello!;
-      const sentAt = this.#time.now();
-      const bytes = encodeEntry({ kind: 'heartbeat', sentAt, incarnation });
-      await this.#publish({ id: `${incarnation}.h${sentAt}`, name: '-/heartbeat', bytes });
+      const bytes = encodeEntry({ kind: 'heartbeat', sentAt: this.#publishedTo(), incarnation });
+      await this.#publish({ id: `${incarnation}.h${this.#time.now()}`, name: '-/heartbeat', bytes });
       await this.#time.sleep(HEARTBEAT_MS, signal);
     }
   }
@@ -313,16 +316,35 @@ export class Publisher {
     }
   }
 
+  /**
+   * A time before which all that this region committed is in the stream, whichever process committed it,
+   * but for what is up to 2 s late: now, or since when rows have been waiting for a broker that was away.
+   */
+  #publishedTo(): number {
+    const now = this.#time.now();
+    const { oldestMs } = this.#size;
+    if (oldestMs > LATE_MS) return this.#countedAt - oldestMs;
+    return now - this.#countedAt > OUTBOX.countEveryMs + LATE_MS ? this.#countedAt : now;
+  }
+
+  async #count(): Promise<void> {
+    // Before the question: what is committed meanwhile is not older than that.
+    const at = this.#time.now();
+    this.#size = await this.#store.outboxSize();
+    this.#countedAt = at;
+  }
+
   /** Counts the outbox now and then, with or without a broker, and keeps it within its bound. */
   async #counting(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        this.#size = await this.#store.outboxSize();
+        await this.#count();
         if (this.#size.rows > OUTBOX.rows) await this.#trim();
       } catch {
         // A database that does not answer is noticed by those who need it.
       }
-      await this.#time.sleep(OUTBOX.countEveryMs, signal);
+      const isLarge = this.#size.rows > OUTBOX.large;
+      await this.#time.sleep(isLarge ? OUTBOX.countLargeEveryMs : OUTBOX.countEveryMs, signal);
     }
   }
 

@@ -58,6 +58,8 @@ export type PeerState = {
   lastSequence: number | undefined;
   /** Bytes of a message of this peer, on average. */
   meanBytes: number;
+  /** All that the peer committed before this time (its clock) is applied here; undefined while something may be missing. */
+  wholeTo: number | undefined;
 };
 
 /** Thrown inside a follow when the stream is not the one that the cursor speaks of. */
@@ -95,6 +97,10 @@ export class Receiver {
    * gap can say so, and what an earlier process missed nobody here knows.
    */
   #whole: 'no' | 'comparing' | 'yes' = 'no';
+  /** When the newest heartbeat was sent that was read, whether or not what came before it is stored yet. */
+  #sentAt: number | undefined;
+  /** Something of a newer version waits for an upgrade, so it is not shown. */
+  #keeps = false;
   readonly state: PeerState;
 
   constructor(peer: string, parts: ReceiverParts, events: ReceiverEvents) {
@@ -113,6 +119,7 @@ export class Receiver {
       sequence: 0,
       lastSequence: undefined,
       meanBytes: 0,
+      wholeTo: undefined,
     };
   }
 
@@ -252,11 +259,24 @@ export class Receiver {
     ) {
       // Heartbeats leave nothing to store. And once more, in case that the last report was lost.
       this.#report(cursor);
+      this.#stored();
       return;
     }
     await this.#apply(batch);
     reading.cursor = cursor;
     this.#report(cursor);
+    this.#stored();
+  }
+
+  /** Everything up to the newest heartbeat is stored. */
+  #stored(): void {
+    const isShown = this.#whole === 'yes' && !this.#keeps && this.#parked.size === 0;
+    if (isShown && this.#sentAt !== undefined) this.state.wholeTo = this.#sentAt;
+  }
+
+  /** Messages of a newer version wait, or they do no longer. */
+  keeps(does: boolean): void {
+    this.#keeps = does;
   }
 
   /** Tells the peer how far its stream is committed here (level `zone`). */
@@ -265,7 +285,7 @@ export class Receiver {
     this.#bus.report(this.#peer, { region: this.#region, incarnation, sequence, messageId });
   }
 
-  /** Something of the peer may be missing here: compare, and promise it nothing before. */
+  /** Something of the peer may be missing here: compare, and promise nothing before. */
   #behind(): void {
     this.#whole = 'no';
     this.#events.behind(this.#peer);
@@ -348,6 +368,7 @@ export class Receiver {
    * the same document waits with it; version 0 is what nobody can read, and holds up nothing.
    */
   #park(batch: Pick<ApplyBatch, 'parked'>, name: string, version: number, bytes: Uint8Array): void {
+    if (version > 0) this.#keeps = true;
     // Cells merge one by one, so nothing waits for a parked one.
     if (version > 0 && isDocument(name)) this.#parked.add(name);
     batch.parked.push({ name, version, bytes });
@@ -358,6 +379,7 @@ export class Receiver {
   #heard(sentAt: number | undefined): void {
     const now = this.#time.now();
     this.state.heardAt = now;
+    this.#sentAt = sentAt ?? this.#sentAt;
     this.state.lagMs = sentAt === undefined ? undefined : Math.max(0, now - sentAt);
   }
 }

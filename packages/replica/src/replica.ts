@@ -34,12 +34,14 @@ import { mustBeCopied, version } from './commands/version.ts';
 import { Compactor } from './compactor.ts';
 import { Difference } from './difference.ts';
 import { Documents } from './documents.ts';
+import { Feed } from './feed.ts';
 import { Generations } from './generations.ts';
 import { History } from './history.ts';
 import { holds } from './holds.ts';
 import { HybridClock, hybridFromText } from './hybrid-time.ts';
 import type { DocumentListener, LiveDocument } from './live-document.ts';
 import { Lookup } from './lookup.ts';
+import { Marks } from './marks.ts';
 import type { Before, Bus, Committed, OutboxRow, Random, Row, Store, Time } from './ports.ts';
 import type { Notice } from './notice.ts';
 import { Peers, type Pipe } from './peers.ts';
@@ -109,6 +111,7 @@ export class Replica {
   readonly generations: Generations;
   readonly rights: CanvasRights;
   readonly history: History;
+  readonly feed: Feed;
   readonly publisher: Publisher;
   readonly compactor: Compactor;
   readonly #badges: Badges;
@@ -124,6 +127,7 @@ export class Replica {
   readonly #tail: Tail;
   readonly #tokens: Tokens;
   readonly #projector: Projector;
+  readonly #marks: Marks;
   readonly #canvases: CanvasWrites;
   readonly #restores: Restores;
   readonly #scheduler: Scheduler;
@@ -205,6 +209,8 @@ export class Replica {
       began: () => this.#tail.started(),
     });
     this.#badges = new Badges({ store, cells: this.cells, view, regions, time });
+    this.feed = new Feed({ store, region, time });
+    this.#marks = new Marks({ store, time, view, peers: regions.filter((peer) => peer !== region) });
     this.#projector = new Projector(
       {
         store,
@@ -298,7 +304,8 @@ export class Replica {
       this.#tail.run(signal),
       this.presence.run(signal),
       this.strong.follow(signal),
-      this.#inRole('projector', (leading) => this.#projector.run(leading), signal),
+      this.#inRole('projector', (leading) => this.#projecting(leading), signal),
+      this.feed.run(signal),
     ]);
   }
 
@@ -554,6 +561,7 @@ export class Replica {
     this.#tokens.changed(names);
     this.#badges.changed(names);
     this.#projector.nudge();
+    this.feed.changed(names);
     this.#peers.changed(names);
   }
 
@@ -607,6 +615,10 @@ export class Replica {
       await store.lead(role, lead, signal).catch(() => undefined);
       await time.sleep(STAND_BY_MS, signal);
     }
+  }
+
+  async #projecting(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#projector.run(signal), this.#marks.run(signal)]);
   }
 
   async #leaving(signal: AbortSignal): Promise<void> {

@@ -8,7 +8,8 @@ import { cellOf } from './log.ts';
 const CELLS = `(split_part(scope, '/', 2) <> 'member' or split_part(key, '|', 1) in ('joined', 'direct'))`;
 
 /**
- * As the tail of the log (tail.ts): horizon and rows from one snapshot, portions of whole commits.
+ * As the tail of the log (tail.ts): horizon and rows from one snapshot, portions of whole commits; messages of
+ * one commit in their order on screen.
  * One workspace is found by an index of its own, several by that of the zone.
  */
 const changesOf = (condition: (name: string) => string): string => {
@@ -33,7 +34,7 @@ const changesOf = (condition: (name: string) => string): string => {
   select cut.upto::text as upto, (select forgotten::text from causeway.views where zone = $1) as forgotten,
     listed.commit::text as commit, name, key, v, value, message
   from cut left join (
-    select commit, channel as name, id as key, null as v, null as value, message
+    select commit, channel as name, t || id as key, null as v, null as value, message
     from ${among('messages', 'channel', upto)}
     union all
     select commit, channel, id, null, null, null from ${among('gone', 'channel', upto)}

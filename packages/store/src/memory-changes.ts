@@ -98,4 +98,8 @@ const nameOf = (change: Change): string =>
       ? change.place.channel
       : change.row.channel;
 const keyOf = (change: Change): string =>
-  change.kind === 'cell' ? change.cell.key : change.kind === 'gone' ? change.place.id : change.row.message.id;
+  change.kind === 'cell'
+    ? change.cell.key
+    : change.kind === 'gone'
+      ? change.place.id
+      : change.row.message.t + change.row.message.id;

@@ -25,6 +25,7 @@ import { personalRoutes } from './rest/personal.ts';
 import { pinRoutes } from './rest/pins.ts';
 import { scheduledRoutes } from './rest/scheduled.ts';
 import { operatorRoutes, type Readiness } from './operations.ts';
+import { asyncApi } from './events/asyncapi.ts';
 import { isForDoors } from './doors.ts';
 
 declare module 'fastify' {
@@ -101,6 +102,7 @@ export async function openHttp(parts: HttpParts): Promise<FastifyInstance> {
   await server.register(
     async (v1) => {
       v1.get('/openapi.json', { schema: { hide: true } }, () => server.swagger());
+      v1.get('/asyncapi.json', { schema: { hide: true } }, () => asyncApi());
       await v1.register(async (signedIn) => {
         signedIn.decorateRequest('identity');
         signedIn.addHook('onRequest', signIn(parts.tokens));

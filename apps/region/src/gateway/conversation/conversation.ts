@@ -13,6 +13,7 @@ import type { Identity, Tokens } from '../../tokens.ts';
 import type { RateLimits } from '../limits.ts';
 import { asCausewayError } from '../problems.ts';
 import { execute, type Scene } from '../rest/command.ts';
+import { OwnPresence } from './own-presence.ts';
 import { readRequest } from './request.ts';
 import { WatchedChannels } from './watched-channels.ts';
 
@@ -28,6 +29,8 @@ export type ConversationParts = {
   limits: RateLimits;
   /** Sends to the client: replies at once, pushes when it is convenient. */
   say(json: Reply | Push, urgency: 'now' | 'soon'): void;
+  /** Of the door of events alone: hears of channels, or no longer; resolves with all that are heard of. */
+  subscribe?(channels: readonly string[], on: boolean): Promise<string[]>;
 };
 
 /** Answers without content. */
@@ -41,6 +44,7 @@ export class Conversation {
   readonly #parts: ConversationParts;
   readonly #scene: Scene;
   readonly #channels: WatchedChannels;
+  readonly #presence: OwnPresence;
   readonly #bucket;
   #identity: Identity;
   #leaveMine: (() => void) | undefined;
@@ -57,6 +61,13 @@ export class Conversation {
       workspace: opened.workspace.id,
       replica: opened.replica,
       changed: (cells) => this.#push({ cells }),
+    });
+    this.#presence = new OwnPresence({
+      workspace: opened.workspace.id,
+      member: identity.member,
+      replica: opened.replica,
+      presence: (changes) => this.#push({ presence: [...changes] }),
+      typing: (typing) => this.#push({ typing }),
     });
   }
 
@@ -88,6 +99,7 @@ export class Conversation {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#channels.close();
+    this.#presence.close();
     this.#leaveMine?.();
   }
 
@@ -115,23 +127,41 @@ export class Conversation {
       case 'refresh':
         return this.#refresh(request.token);
       case 'presence':
+        return { presence: this.#presence.watch(request.members) };
       case 'state':
+        this.#presence.idle(request.idle);
+        return { done: true };
       case 'typing':
+        this.#presence.types(await this.#channel(request.channel), request.thread);
+        return { done: true };
+      case 'subscribe': {
+        const { subscribe } = this.#parts;
+        if (subscribe === undefined)
+          throw new CausewayError('invalid-request', 'this door has no events; connect to /v1/events');
+        return { channels: await subscribe(request.channels, request.on ?? true) };
+      }
       case 'badges':
         throw new CausewayError('not-ready', `"${request.do}" is not served yet`);
     }
   }
 
   async #cells(slugOrId: string, on: boolean): Promise<{ cells: Cell[] } | { done: true }> {
-    const { id } = await this.#parts.access.channel(this.#scene, this.#scene.member, slugOrId);
+    const id = await this.#channel(slugOrId);
     if (on) {
       const cells = await this.#channels.watch(id);
+      this.#presence.listen(id);
       // Closed meanwhile: nobody else would stop it.
       if (this.#isClosed) this.#channels.close();
       return { cells };
     }
     this.#channels.leave(id);
+    this.#presence.leave(id);
     return { done: true };
+  }
+
+  /** The id of a channel that the member may see. */
+  async #channel(slugOrId: string): Promise<string> {
+    return (await this.#parts.access.channel(this.#scene, this.#scene.member, slugOrId)).id;
   }
 
   /** Cells merge by their law, so a change may come before what was asked for. */
