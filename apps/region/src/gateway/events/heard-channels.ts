@@ -1,4 +1,4 @@
-import { CausewayError, memberScope } from '@causeway/protocol';
+import { CausewayError, channelScope, memberScope } from '@causeway/protocol';
 import type { Change } from '@causeway/replica';
 import type { Access, Opened } from '../../access.ts';
 
@@ -14,6 +14,8 @@ type Parts = { opened: Opened; member: string; access: Access };
 export class HeardChannels {
   readonly #parts: Parts;
   readonly #heard = new Set<string>();
+  /** Direct ones of which this region does not know the members yet. */
+  readonly #awaited = new Set<string>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -47,16 +49,24 @@ export class HeardChannels {
 
   /** Does the member join or leave a channel in this change? Then `follow` has to have resolved before the next one. */
   isMine(change: Change): boolean {
+    if (change.kind !== 'cell') return false;
     const { opened, member } = this.#parts;
-    return (
-      change.kind === 'cell' &&
-      change.cell.scope === memberScope(opened.workspace.id, member) &&
-      channelIn(change.cell.key) !== undefined
-    );
+    const { scope, key } = change.cell;
+    if (scope === memberScope(opened.workspace.id, member)) return channelIn(key) !== undefined;
+    return key === 'members' && this.#awaitedIn(scope) !== undefined;
   }
 
   async follow(change: Change): Promise<void> {
-    if (change.kind === 'cell') await this.#follow(change.cell);
+    if (change.kind !== 'cell') return;
+    const awaited = this.#awaitedIn(change.cell.scope);
+    if (awaited === undefined) await this.#follow(change.cell);
+    else if (await this.#mayHear(awaited)) this.#put(awaited);
+  }
+
+  #awaitedIn(scope: string): string | undefined {
+    const id = scope.slice(scope.lastIndexOf('/') + 1);
+    const isIt = this.#awaited.has(id) && scope === channelScope(this.#parts.opened.workspace.id, id);
+    return isIt ? id : undefined;
   }
 
   /** What the member may see has changed: forgets what is not allowed any more. */
@@ -84,11 +94,14 @@ export class HeardChannels {
   }
 
   async #mayHear(channel: string): Promise<boolean> {
+    this.#awaited.delete(channel);
     try {
       return (await this.#idOf(channel)) === channel;
     } catch (error) {
-      if (error instanceof CausewayError && error.code === 'not-found') return false;
-      throw error;
+      if (!(error instanceof CausewayError)) throw error;
+      if (error.code === 'not-here-yet' && this.#awaited.size < CHANNELS) this.#awaited.add(channel);
+      else if (error.code !== 'not-found' && error.code !== 'not-here-yet') throw error;
+      return false;
     }
   }
 }
