@@ -146,6 +146,46 @@ describe('found by random worlds', () => {
     expect(await world.at('us').execute(behind, { level: 'zone' })).toMatchObject({ level: 'zone' });
   });
 
+  it('R3 level zone is not given by a process that receives again what another one received behind a gap (seed 2453 of 2026-11-26)', async () => {
+    world = new World({ regions: ['us', 'eu'] });
+    const [first] = world.region('eu').processes;
+    await world.at('us').execute(world.post('before'));
+    await world.until(async () => (await world.bodies('eu')).length === 1, 'in eu');
+    // From here on everything of us was compared, and the first process of eu says so.
+    expect(await world.at('us').execute(world.post('whole'), { level: 'zone' })).toMatchObject({
+      level: 'zone',
+    });
+    const reads = (process = first!): boolean => process.replica.peers().some(({ connected }) => connected);
+    expect(reads()).toBe(true);
+    // Another one takes over while the first one stands by.
+    const second = world.start('eu');
+    await world.until(
+      () => {
+        if (reads()) world.region('eu').store.loseLeads();
+        return reads(second);
+      },
+      'the second one receives',
+      600_000,
+    );
+    expect(reads()).toBe(false);
+    world.cut('us', 'eu');
+    await world.at('us').execute(world.post('expired'));
+    await world.time.sleep(500);
+    world.network.purge('us', world.network.broker('us').stream.lastSequence + 1);
+    await world.at('us').execute(world.post('behind it'));
+    refuseAnswers(1_000);
+    world.heal();
+    await world.until(() => second.notices.some(({ what }) => what === 'gap'), 'it reads across the gap');
+    await world.time.sleep(1_000);
+    second.crash();
+    await world.until(() => reads(), 'the first one receives again');
+    const next = world.post('next');
+    expect(await outcomeOf(world.at('us').execute(next, { level: 'zone' }))).toBe('not-replicated');
+    refuseAnswers(0);
+    await world.until(async () => (await world.bodies('eu')).length === 5, 'repaired');
+    expect(await world.at('us').execute(next, { level: 'zone' })).toMatchObject({ level: 'zone' });
+  });
+
   it('R15 a stream that was lost with its machine is noticed though nobody answers hello at first', async () => {
     open();
     for (let n = 0; n < 50; n++) await world.at('us').execute(world.post(`${n}`));

@@ -125,6 +125,8 @@ export class Receiver {
 
   /** Receives until the signal fires; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
+    // Another process may have read across a gap since this one last received.
+    this.#whole = 'no';
     await Promise.all([this.#receiving(signal), this.#asking(signal)]);
   }
 

@@ -155,7 +155,7 @@ describe('a process of the version before, beside one of this version', () => {
       expect(position).toBe(0);
       const to = Math.max(from, rebuildTo);
       const messages = ['a', 'b'].map((id) => messageRow(id, '1', { channel: SCOPE }));
-      expect(await store.project({ from: 0, to, messages, gone: [] })).toBe(true);
+      expect(await store.project({ from: 0, to, messages, gone: [], awaiting: [] })).toBe(true);
       return to;
     };
     const counted = async () =>
