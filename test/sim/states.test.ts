@@ -91,6 +91,9 @@ function shuffled(all: readonly Row[], moves: Parameters<typeof moved>[1]): Row[
 
 const bringsStructs = ({ entry }: Row): boolean => entry.kind === 'update' && entry.bytes[0] !== 0;
 
+/** Header and bytes of rows. */
+const costs = (all: readonly Uint8Array[]): number => all.reduce((sum, { length }) => sum + 120 + length, 0);
+
 it('R15 two regions in which people work end with equal tables, and each document costs little more than a fresh copy', async () => {
   const world = new World({ regions: ['us', 'eu'], processes: 2 });
   worlds.push(world);
@@ -128,8 +131,6 @@ it('R15 two regions in which people work end with equal tables, and each documen
       const rows = await store.loadDocument(`${WORKSPACE}/segment/general/${segment}`);
       const doc = new Y.Doc();
       for (const row of rows) Y.applyUpdate(doc, row);
-      // A header and the bytes, beside those of a fresh copy.
-      const costs = (all: readonly Uint8Array[]) => all.reduce((sum, { length }) => sum + 120 + length, 0);
       expect(costs(rows) / costs([Y.encodeStateAsUpdate(doc)])).toBeLessThanOrEqual(1.15);
     }
   const compactors = world.regions.flatMap(({ processes }) =>
