@@ -34,7 +34,7 @@ describe('deliberate bugs', () => {
       expect([...sourcesOf(bug).keys()].length).toBeGreaterThan(0);
     });
 
-    it(`${bug.rule} caught: ${bug.what}`, { timeout: 90_000 }, async () => {
+    it(`${bug.rule} caught: ${bug.what}`, { timeout: 240_000 }, async () => {
       const { code, said } = await simulate(bug);
       // 1: a rule was broken; 2 would be a simulation that does not even run.
       expect(said).toMatch(/^FAILED seed \d+ step \d+: /m);
