@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { World } from '@causeway/local';
+import { decodeToken } from '@causeway/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { Speaker, eventually } from './speaker.ts';
@@ -15,7 +16,15 @@ const PYTHON = ['/usr/bin/python3', 'python3'].find(
   (python) => spawnSync(python, ['-c', 'import websocket']).status === 0,
 );
 
-type Frame = { event?: string; id?: string; cursor?: string; message?: { body: string }; why?: string };
+type Frame = {
+  event?: string;
+  id?: string;
+  cursor?: string;
+  message?: { body: string };
+  why?: string;
+  re?: number;
+  mentions?: number;
+};
 
 let opened: Awaited<ReturnType<typeof testWorld>> | undefined;
 let world: World;
@@ -44,9 +53,9 @@ const say = async (url: string, body: string): Promise<void> => {
 };
 
 /** Hears the channel `general`, from a cursor on. */
-function hear(url: string, cursor?: string): { frames: Frame[]; socket: WebSocket } {
+function hear(url: string, cursor?: string, as = token): { frames: Frame[]; socket: WebSocket } {
   const query = new URLSearchParams({
-    token,
+    token: as,
     channels: 'general',
     ...(cursor === undefined ? {} : { cursor }),
   });
@@ -112,6 +121,29 @@ describe('/v1/events of two regions of two servers', () => {
         async () => bodiesOf(frames),
         (bodies) => bodies.includes('afterwards'),
       );
+  });
+
+  it('R9 a badge is the same on devices in both regions, and reading on one of them clears it on the other', async () => {
+    const ben = await world.token('ben');
+    const devices = REGIONS.map((region) => hear(urlsOf(region)[0]!, undefined, ben));
+    for (const { socket, frames } of devices) {
+      await said(frames, 'hello');
+      socket.send(JSON.stringify({ do: 'badges', ref: 1 }));
+      await eventually('an answer', async () => frames.some(({ re }) => re === 1), Boolean);
+    }
+    const mentions = async (): Promise<unknown[]> =>
+      devices.map(({ frames }) => frames.findLast(({ event }) => event === 'badge')?.mentions);
+    const bob = new Speaker(urlsOf('us-east')[1]!, token);
+    const answer = await bob.request('POST', '/messages', { body: '@ben look' });
+    const { readToken } = (await answer.json()) as { readToken: string };
+    await eventually('one mention on both', mentions, (all) => all.every((count) => count === 1));
+    const { client, clock, document } = decodeToken(readToken).find((entry) => 'document' in entry)!;
+    const segment = Number(document.split('/').at(-1));
+    const read = await new Speaker(urlsOf('eu-west')[1]!, ben).request('PUT', '/read', {
+      markers: [{ segment, client, clock }],
+    });
+    expect(read.status).toBe(200);
+    await eventually('none on both', mentions, (all) => all.every((count) => count === 0));
   });
 
   it.skipIf(PYTHON === undefined)(

@@ -158,8 +158,10 @@ export class Badges {
       this.#messages += held.tally.size;
       const { workspace, channel } = parseName(scope) as { workspace: string; channel: string };
       held.isDirect = directMembers(workspace, channel, state.get('members')?.value) !== undefined;
-      // The view is behind: counted as far as it is, and again when somebody asks again.
-      if (!reached) held.isStale = true;
+      // The view is behind: counted as far as it is; who watches asks again.
+      if (reached) continue;
+      held.isStale = true;
+      for (const changed of this.#watchers) changed(scope);
     }
   }
 

@@ -5,6 +5,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Tokens } from '../tokens.ts';
 import type { AwarenessRooms } from './awareness.ts';
 import { CollabDoor } from './collab/door.ts';
+import { BadgeBoards } from './conversation/badge-boards.ts';
 import { EventsDoor } from './events/door.ts';
 import type { RateLimits } from './limits.ts';
 import { MemberSockets, Sockets } from './sockets.ts';
@@ -23,9 +24,9 @@ type Parts = {
 export const isForDoors = ({ url = '', headers }: IncomingMessage): boolean =>
   /^\/v1\/(sync\/|(collab|events)([?]|$))/.test(url) && headers.upgrade?.toLowerCase() === 'websocket';
 
-/** The doors for WebSockets; cursors and the counts of a member's sockets are common to all of them. */
+/** The doors for WebSockets; cursors, badges and the counts of a member's sockets are common to all of them. */
 export function openDoors(server: Server, parts: Parts): Sockets {
-  const common = { ...parts, members: new MemberSockets() };
+  const common = { ...parts, members: new MemberSockets(), badges: new BadgeBoards() };
   return new Sockets(server, parts.metrics, [
     new SyncDoor(common),
     new CollabDoor(common),

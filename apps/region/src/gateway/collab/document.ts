@@ -6,6 +6,7 @@ import { AwarenessSubscription } from '../awareness-subscription.ts';
 import { Conversation } from '../conversation/conversation.ts';
 import { DocumentSubscription, isEmptyUpdate } from '../document-subscription.ts';
 import { existingDocument } from '../existing-document.ts';
+import type { BadgeBoards } from '../conversation/badge-boards.ts';
 import type { RateLimits } from '../limits.ts';
 import type { Outgoing } from '../outgoing.ts';
 import type { AwarenessRooms } from '../awareness.ts';
@@ -19,6 +20,7 @@ export type CollabDocumentParts = {
   access: Access;
   metrics: Metrics;
   limits: RateLimits;
+  badges: BadgeBoards;
   rooms: AwarenessRooms;
   /** See Incoming.hold. */
   hold(bytes: number): () => void;

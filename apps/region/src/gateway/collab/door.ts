@@ -1,6 +1,7 @@
 import type { Access } from '../../access.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Tokens } from '../../tokens.ts';
+import type { BadgeBoards } from '../conversation/badge-boards.ts';
 import type { RateLimits } from '../limits.ts';
 import type { Accepted, Door, MemberSockets } from '../sockets.ts';
 import type { AwarenessRooms } from '../awareness.ts';
@@ -13,6 +14,7 @@ export type CollabDoorParts = {
   access: Access;
   metrics: Metrics;
   limits: RateLimits;
+  badges: BadgeBoards;
   rooms: AwarenessRooms;
   members: MemberSockets;
 };

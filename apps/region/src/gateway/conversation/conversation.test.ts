@@ -1,22 +1,26 @@
-import { commandId, type Command, type Problem, type Push, type Reply } from '@causeway/protocol';
+import { commandId, type Badge, type Command, type Problem, type Push, type Reply } from '@causeway/protocol';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { regionInMemory, type RegionInMemory } from '../../region-in-memory.ts';
+import { BadgeBoards } from './badge-boards.ts';
 import { Conversation } from './conversation.ts';
 
 type Said = Partial<{
   re: number;
   ack: { id: string; readToken: string; level: string };
   cells: { scope: string; key: string; value: unknown }[];
+  badges: Badge[];
   problem: Problem;
   expires: number;
   done: true;
 }>;
 
 let region: RegionInMemory;
+let badges: BadgeBoards;
 const open: Conversation[] = [];
 
 beforeEach(async () => {
   region = await regionInMemory();
+  badges = new BadgeBoards();
 });
 afterEach(() => {
   for (const conversation of open.splice(0)) conversation.close();
@@ -28,7 +32,7 @@ async function conversation(member = 'ada'): Promise<{ talk: Conversation; said:
   const said: Said[] = [];
   const say = (json: Reply | Push): void => void said.push(structuredClone(json) as Said);
   const opened = await region.access.workspace(identity, 'acme');
-  const talk = new Conversation({ ...region, opened, identity, say });
+  const talk = new Conversation({ ...region, badges, opened, identity, say });
   open.push(talk);
   return { talk, said };
 }
@@ -156,6 +160,74 @@ describe('the conversation', () => {
     expect(said).toHaveLength(1);
     talk.take(JSON.stringify({ do: 'mine', ref: 2 }));
     expect((await answered(said, 2)).cells).toEqual([]);
+  });
+
+  it('R9 says what is unread, and then what changes in channels, by markers and by mutes of any device', async () => {
+    const { talk, said } = await conversation('ben');
+    talk.take(JSON.stringify({ do: 'badges', ref: 1 }));
+    expect((await answered(said, 1)).badges).toEqual([{ channel: 'general-id', unread: 0, mentions: 0 }]);
+    const latest = (): Badge | undefined =>
+      said.findLast((each) => each.badges !== undefined)?.badges?.at(-1);
+    const shows = (badge: Partial<Badge>): Promise<void> =>
+      vi.waitFor(() => expect(latest()).toMatchObject(badge), { timeout: 10_000 });
+    const { token } = await region.replica.execute(post({ body: '@ben look' }));
+    await shows({ channel: 'general-id', unread: 1, mentions: 1 });
+    const own = {
+      workspace: 'acme-id',
+      channel: 'general-id',
+      member: 'ben',
+      nonce: region.nonce(),
+    };
+    const { client, clock } = token.find((entry) => 'document' in entry)!;
+    await region.replica.execute({ ...own, kind: 'read', markers: [{ segment: 1, client, clock }] });
+    await shows({ unread: 0, mentions: 0 });
+    await region.replica.execute({ ...own, kind: 'mute', on: true, v: region.replica.clock.tick() });
+    await region.replica.execute(post({ body: 'muted' }));
+    await region.replica.execute(post({ body: '@ben not muted' }));
+    await shows({ mentions: 1 });
+  });
+
+  it('R10 badges of a thousand conversations are counted once a change, and none is told of what does not show', async () => {
+    const all: Said[][] = [];
+    for (let n = 0; n < 1_000; n++) {
+      const { talk, said } = await conversation(`member-${n}`);
+      talk.take(JSON.stringify({ do: 'badges', ref: 1 }));
+      all.push(said);
+    }
+    for (const said of all) await answered(said, 1);
+    const counted = vi.spyOn(region.replica, 'badgesOfChannel');
+    const reads = vi.spyOn(region.store, 'countables');
+    await region.replica.execute(post());
+    await vi.waitFor(() => expect(all.every((said) => said.at(-1)!.badges?.[0]?.unread === 1)).toBe(true), {
+      timeout: 10_000,
+    });
+    expect(counted.mock.calls.length).toBeLessThan(10);
+    expect(reads.mock.calls.length).toBeLessThan(10);
+    expect(all.every((said) => said.length === 2)).toBe(true);
+  });
+
+  it('R12 says no badges of a channel that its member left', async () => {
+    const { talk, said } = await conversation('ben');
+    talk.take(JSON.stringify({ do: 'badges', ref: 1 }));
+    await answered(said, 1);
+    const join = (on: boolean) =>
+      region.replica.execute({
+        kind: 'join',
+        workspace: 'acme-id',
+        channel: 'general-id',
+        member: 'ben',
+        nonce: region.nonce(),
+        on,
+        v: region.replica.clock.tick(),
+      });
+    await join(false);
+    const ada = await conversation('ada');
+    ada.talk.take(JSON.stringify({ do: 'badges', ref: 1 }));
+    await region.replica.execute(post({ member: 'cleo' }));
+    await vi.waitFor(() => expect(ada.said.at(-1)!.badges?.[0]?.unread).toBe(1), { timeout: 10_000 });
+    expect(said).toHaveLength(1);
+    await join(true);
+    await vi.waitFor(() => expect(said.at(-1)!.badges?.[0]?.unread).toBe(1), { timeout: 10_000 });
   });
 
   it('goes on with another token of the same member, and of nobody else', async () => {

@@ -2,6 +2,7 @@ import {
   CausewayError,
   memberScope,
   problemOf,
+  type Badge,
   type Cell,
   type Push,
   type Reply,
@@ -13,6 +14,7 @@ import type { Identity, Tokens } from '../../tokens.ts';
 import type { RateLimits } from '../limits.ts';
 import { asCausewayError } from '../problems.ts';
 import { execute, type Scene } from '../rest/command.ts';
+import type { BadgeBoards } from './badge-boards.ts';
 import { OwnPresence } from './own-presence.ts';
 import { readRequest } from './request.ts';
 import { WatchedChannels } from './watched-channels.ts';
@@ -27,6 +29,7 @@ export type ConversationParts = {
   metrics: Metrics;
   tokens: Tokens;
   limits: RateLimits;
+  badges: BadgeBoards;
   /** Sends to the client: replies at once, pushes when it is convenient. */
   say(json: Reply | Push, urgency: 'now' | 'soon'): void;
   /** Of the door of events alone: hears of channels, or no longer; resolves with all that are heard of. */
@@ -48,6 +51,7 @@ export class Conversation {
   readonly #bucket;
   #identity: Identity;
   #leaveMine: (() => void) | undefined;
+  #leaveBadges: (() => void) | undefined;
   #underWay = 0;
   #isClosed = false;
 
@@ -101,6 +105,7 @@ export class Conversation {
     this.#channels.close();
     this.#presence.close();
     this.#leaveMine?.();
+    this.#leaveBadges?.();
   }
 
   async #answer(request: Request, ref: number | undefined): Promise<void> {
@@ -141,7 +146,7 @@ export class Conversation {
         return { channels: await subscribe(request.channels, request.on ?? true) };
       }
       case 'badges':
-        throw new CausewayError('not-ready', `"${request.do}" is not served yet`);
+        return { badges: await this.#readBadges() };
     }
   }
 
@@ -173,6 +178,16 @@ export class Conversation {
       if (told.length > 0) this.#push({ cells: told });
     });
     return (await replica.loadCells([scope])).filter(isNoMarker);
+  }
+
+  /** All of them, and from then on those that change; asked for again, they come anew. */
+  async #readBadges(): Promise<Badge[]> {
+    const { badges: boards, opened, identity } = this.#parts;
+    const reading = await boards.open(opened, identity.member, (badges) => this.#push({ badges }));
+    this.#leaveBadges?.();
+    this.#leaveBadges = reading.close;
+    if (this.#isClosed) reading.close();
+    return reading.badges;
   }
 
   /** The same person with a token that lasts longer: everything else stays as it is. */

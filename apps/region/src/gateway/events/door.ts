@@ -4,6 +4,7 @@ import type { Access, Opened } from '../../access.ts';
 import type { Config } from '../../config/read.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Identity, Tokens } from '../../tokens.ts';
+import type { BadgeBoards } from '../conversation/badge-boards.ts';
 import type { RateLimits } from '../limits.ts';
 import type { Accepted, Door, MemberSockets } from '../sockets.ts';
 import { decodeCursor } from './cursor.ts';
@@ -19,6 +20,7 @@ export type EventsDoorParts = {
   access: Access;
   metrics: Metrics;
   limits: RateLimits;
+  badges: BadgeBoards;
   members: MemberSockets;
 };
 type Opening = {

@@ -14,6 +14,7 @@ import type { WebSocket } from 'ws';
 import type { Access, Opened } from '../../access.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Identity, Tokens } from '../../tokens.ts';
+import type { BadgeBoards } from '../conversation/badge-boards.ts';
 import { Conversation } from '../conversation/conversation.ts';
 import { Incoming } from '../incoming.ts';
 import type { RateLimits } from '../limits.ts';
@@ -39,6 +40,7 @@ export type EventsSessionParts = {
   metrics: Metrics;
   tokens: Tokens;
   limits: RateLimits;
+  badges: BadgeBoards;
   cursor: FeedCursor | undefined;
   /** Channels to hear of beside the member's own, by id or slug. */
   channels: readonly string[];
