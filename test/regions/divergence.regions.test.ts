@@ -12,8 +12,8 @@ import { testWorld } from './test-world.ts';
 const REGIONS = ['us-east', 'eu-west'] as const;
 const LIAR = 7;
 
-/** A stock provider and how it was closed for good. */
-type Desk = { doc: Y.Doc; provider: WebsocketProvider; closed: Promise<number> };
+/** A stock provider and the code that closed it for good. */
+type Desk = { doc: Y.Doc; provider: WebsocketProvider; closed: number | undefined };
 
 let opened: Awaited<ReturnType<typeof testWorld>>;
 let world: World;
@@ -27,8 +27,10 @@ function desk(region: string, name: string, client?: number): Desk {
   const doc = new Y.Doc();
   if (client !== undefined) doc.clientID = client;
   const provider = connectDocument(doc, url(region), name, token);
-  const closed = new Promise<number>((resolve) => provider.once('closed', ({ code }) => resolve(code)));
-  const made = { doc, provider, closed };
+  const made: Desk = { doc, provider, closed: undefined };
+  provider.once('closed', ({ code }) => {
+    made.closed = code;
+  });
   desks.push(made);
   return made;
 }
@@ -89,7 +91,17 @@ describe('a client that equivocates', () => {
     // A process that begins compares at once; otherwise it takes a minute.
     await world.restart('eu-west', 'server');
 
-    for (const { closed } of honest) expect(await closed).toBe(ERRORS['superseded'].close);
+    await eventually(
+      'stock providers are stopped',
+      async () => ({
+        closed: honest.map(({ closed }) => closed),
+        regions: await Promise.all(
+          REGIONS.map(async (region) => (await fetch(`${url(region)}/readyz`)).json() as Promise<unknown>),
+        ),
+      }),
+      ({ closed }) => closed.every((code) => code === ERRORS['superseded'].close),
+      100_000,
+    );
     const next = canvasName(workspace, canvas, 2);
     for (const text of texts)
       await eventually(

@@ -2,7 +2,7 @@ import { HocuspocusProvider } from '@hocuspocus/provider';
 import { WebsocketProvider } from 'y-websocket';
 import * as Y from 'yjs';
 
-/** Opens a document with the stock provider; resolves when it has synced. */
+/** Opens a document with the stock provider; resolves when it has synced, rejects when it is closed for good. */
 export async function openDocument(
   regionUrl: string,
   name: string,
@@ -10,7 +10,10 @@ export async function openDocument(
 ): Promise<{ doc: Y.Doc; provider: WebsocketProvider }> {
   const doc = new Y.Doc();
   const provider = connectDocument(doc, regionUrl, name, token);
-  await new Promise<void>((resolve) => provider.once('sync', () => resolve()));
+  await new Promise<void>((resolve, reject) => {
+    provider.once('sync', () => resolve());
+    provider.once('closed', ({ code, reason }) => reject(new Error(`${name} was closed: ${code} ${reason}`)));
+  });
   return { doc, provider };
 }
 

@@ -78,7 +78,7 @@ export async function eventually<T>(
     }
     if (performance.now() > deadline)
       throw new Error(
-        `${what} did not happen within ${ms} ms; last: ${Array.isArray(answer) ? `${answer.length} items, ` : ''}${JSON.stringify(answer)?.slice(0, 300)}`,
+        `${what} did not happen within ${ms} ms; last: ${Array.isArray(answer) ? `${answer.length} items, ` : ''}${JSON.stringify(answer)?.slice(0, 2000)}`,
       );
     await pause(50);
   }

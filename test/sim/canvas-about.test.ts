@@ -227,6 +227,20 @@ describe('a version of a canvas', () => {
     expect(outcomes).toEqual(new Set(['not-here-yet', 'ok']));
   });
 
+  it('R8 is read from a copy that lives, though the one that was opened was dropped meanwhile', async () => {
+    await open();
+    const empty = keep('Empty');
+    expect(await at(HOME, empty)).toEqual(OK);
+    const { replica } = world.start(HOME);
+    const version = versionName(WORKSPACE, canvas, idOf(empty));
+    const gate = world.region(HOME).faults.gate('loadCells');
+    const joining = replica.join(version, { update: () => undefined, dropped: () => undefined });
+    await gate.reached;
+    replica.documents.drop(version);
+    gate.open();
+    await expect((await joining).stateVector()).resolves.toBeDefined();
+  });
+
   it('R10 of an empty canvas is empty, and there are so many, in a minute and at all', async () => {
     await open();
     const empty = keep('Empty');

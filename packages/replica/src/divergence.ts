@@ -64,17 +64,19 @@ export class Divergence {
     return new Set([...this.#known.values()].flatMap((names) => [...names])).size;
   }
 
-  /** Called by a pass over a peer, with every pass again; never rejects. */
-  async noticed(name: string, peer: string): Promise<void> {
+  /** Called by a pass over a peer, with every pass again; false when it could not be settled, never rejects. */
+  async noticed(name: string, peer: string): Promise<boolean> {
     try {
-      if (await this.#isOld(name)) return;
+      if (await this.#isOld(name)) return true;
       this.#remember(name, peer);
-      if (parseName(name)?.kind !== 'canvas' || this.#settling.has(name)) return;
+      if (parseName(name)?.kind !== 'canvas' || this.#settling.has(name)) return true;
       this.#settling.add(name);
       await this.#settle(name, peer).finally(() => this.#settling.delete(name));
+      return true;
     } catch (error) {
       // The next pass tries again.
       this.#events.failed(error);
+      return false;
     }
   }
 

@@ -42,6 +42,8 @@ export type Pass = {
   bytes: number;
   /** What differs still: documents that wait for an upgrade of this region, rows that its database refuses. */
   waiting: number;
+  /** Diverged documents about which nothing could be decided now. */
+  undecided: number;
 };
 
 export type RepairEvents = {
@@ -49,8 +51,8 @@ export type RepairEvents = {
   applied(rows: readonly Row[], result: Committed): void;
   /** What this region writes because of the peer's rows (see Channels.raisedBy). */
   own(rows: readonly Row[]): Promise<Row[]>;
-  /** Equal vectors and deletes, nothing pending, and yet another content. */
-  diverged(name: string, peer: string): Promise<void>;
+  /** Equal vectors and deletes, nothing pending, and yet another content; false when it has to be told again soon. */
+  diverged(name: string, peer: string): Promise<boolean>;
   /** A pass with this peer begins. */
   began(peer: string): void;
   passed(pass: Pass): void;
@@ -63,6 +65,8 @@ type Parts = { bus: Bus; store: Store; time: Time; random: Random; parked: Reado
 const EVERY_MS = 60_000;
 /** After a pass that failed. */
 const RETRY_MS = 2_000;
+/** After a pass that found something undecided: a client writes on into a copy that will be kept aside. */
+const UNDECIDED_MS = 10_000;
 /** Documents, or scopes, in one question. */
 const AT_ONCE = { documents: 50, scopes: 100 } as const;
 /** Names that are listed at a time. */
@@ -100,7 +104,7 @@ export class Repair {
 
   /** One pass; rejects with BusDown when the peer does not answer, with NewerVersion, or with the store's error. */
   async pass(peer: string): Promise<Pass> {
-    const pass: Pass = { peer, compared: 0, repaired: 0, rows: 0, bytes: 0, waiting: 0 };
+    const pass: Pass = { peer, compared: 0, repaired: 0, rows: 0, bytes: 0, waiting: 0, undecided: 0 };
     const { bus, store } = this.#parts;
     const theirs = decodeBuckets(await bus.ask(peer, 'buckets', new Uint8Array()));
     const ours = await store.buckets();
@@ -132,9 +136,10 @@ export class Repair {
       try {
         this.#wake.set(peer, new AbortController());
         this.#events.began(peer);
-        this.#events.passed(await this.pass(peer));
+        const pass = await this.pass(peer);
+        this.#events.passed(pass);
         // So that regions do not all ask at once.
-        waitMs = EVERY_MS * (1 + random.bytes(1)[0]! / 1024);
+        waitMs = (pass.undecided > 0 ? UNDECIDED_MS : EVERY_MS) * (1 + random.bytes(1)[0]! / 1024);
       } catch (error) {
         this.#events.failed(peer, error);
         waitMs = error instanceof BusDown || error instanceof NewerVersion ? RETRY_MS * 2 : RETRY_MS;
@@ -222,7 +227,8 @@ export class Repair {
     }
     await this.#apply(pass, rows);
     for (const state of states)
-      if (isDivergence(state, held.get(state.name)!)) await this.#events.diverged(state.name, pass.peer);
+      if (isDivergence(state, held.get(state.name)!) && !(await this.#events.diverged(state.name, pass.peer)))
+        pass.undecided++;
   }
 
   /** What we hold of a document; nothing of one that Yjs fails on, which must not end the pass for all others. */

@@ -368,9 +368,10 @@ export class Replica {
       do {
         live = await this.documents.open(name);
         check = await this.generations.guard(name);
+        await mustBeCopied(this.cells, name, live.doc);
       } while (live.dropped);
+      // Nothing is awaited from here until it listens: who joins is told of every drop and every successor.
       check(live.doc);
-      await mustBeCopied(this.cells, name, live.doc);
     } catch (error) {
       unguard();
       throw error;
