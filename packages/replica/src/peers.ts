@@ -220,7 +220,7 @@ export class Peers {
     );
   }
 
-  #passed({ repaired, undecided: _, ...pass }: Pass): void {
+  #passed({ repaired, ...pass }: Pass): void {
     if (pass.waiting === 0) this.#receivers.get(pass.peer)?.compared();
     this.#divergence.passed(pass.peer);
     if (repaired > 0) this.#events.notice({ what: 'repaired', repaired, ...pass });
