@@ -73,6 +73,12 @@ async function open(): Promise<void> {
   await settle();
 }
 
+const make = new CommandMaker({
+  workspace: 'acme',
+  member: 'ada',
+  clock: new ClientClock(() => 2_000_000),
+  randomBytes: (count) => new Uint8Array(count),
+});
 const bodies = () => feed.getSnapshot().messages.map(({ body }) => body);
 const names = () => region.sockets.filter(({ readyState }) => readyState < 3).flatMap(({ names }) => names);
 const segment = (number: number) => `acme/segment/general/${number}`;
@@ -145,13 +151,6 @@ test('a region that is not there yet is asked again', async () => {
 test('an acknowledged post stands in sight once, before and after it comes back', async () => {
   region.post(1, 'a');
   await open();
-  const clock = new ClientClock(() => 1);
-  const make = new CommandMaker({
-    workspace: 'acme',
-    member: 'ada',
-    clock,
-    randomBytes: (count) => new Uint8Array(count),
-  });
   const command = make.post('general', 'mine');
   const client = region.segment(1).doc.clientID;
   const token = [{ document: segment(1), client, clock: 2 }];
@@ -232,4 +231,32 @@ test('closed, it leaves no document and no timer', async () => {
   expect(names()).toEqual([]);
   session.close();
   expect(vi.getTimerCount()).toBe(0);
+});
+
+const at = (n: number, more: Partial<Message> = {}): Message => ({
+  id: `old${n}`,
+  author: 'ben',
+  body: `old${n}`,
+  t: timeOfPost(n, 1),
+  at: 0,
+  region: 'us-east',
+  ...more,
+});
+
+test('a thread has its older replies by pages, new ones as they come, and own ones at once', async () => {
+  region.segment(1);
+  await open();
+  region.history = [at(3, { thread: 'old1' }), at(1)];
+  const thread = feed.openThread('old1');
+  await settle();
+  const shown = () => thread.getSnapshot().replies.map(({ body }) => body);
+  expect(thread.getSnapshot()).toMatchObject({ root: { id: 'old1' }, older: 'none' });
+  expect(shown()).toEqual(['old3']);
+  expect(bodies()).toEqual([]);
+  region.segment(1).post('new', timeOfPost(1_024_000_000, 1), { a: 'cleo', b: 'new', o: 'us', r: 'old1' });
+  void outbox.add(make.post('general', 'mine', { thread: 'old1' }));
+  await settle();
+  expect(shown()).toEqual(['old3', 'new', 'mine']);
+  expect(thread.getSnapshot().root?.replies?.count).toBe(2);
+  thread.close();
 });

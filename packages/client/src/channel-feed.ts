@@ -27,14 +27,17 @@ import type { ChannelName, RegionApi } from './region-api.ts';
 import { asCausewayError, retrying } from './retryable.ts';
 import type { Cache } from './storage/cache.ts';
 import { shownMessages, type Acknowledged, type ShownMessage } from './shown-messages.ts';
+import { ThreadFeed } from './thread-feed.ts';
 
 export type ChannelSnapshot = {
   /** Oldest first, with what this client is about to change. */
   messages: readonly ShownMessage[];
   topic: string;
   purpose: string;
-  /** Ids of pinned messages, the newest pin first; of some the message may not be loaded. */
+  /** Ids of pinned messages, the newest pin first. */
   pins: readonly string[];
+  /** Those of them that are loaded, see `loadPins`. */
+  pinned: readonly Message[];
   /** Whether there is more before the oldest one. `full`: no more fits into memory. */
   older: 'more' | 'loading' | 'none' | 'full';
   connection: ConnectionStatus;
@@ -90,6 +93,7 @@ export class ChannelFeed {
   readonly #leaveOutbox: () => void;
   readonly #leaveCells: () => void;
   #acknowledged: (Acknowledged & { token: Token })[] = [];
+  #waiting: readonly OutboxEntry[] = [];
   #older: ChannelSnapshot['older'] = 'loading';
   #cursor: string | undefined;
   #startError: CausewayError | undefined;
@@ -137,6 +141,42 @@ export class ChannelFeed {
       this.#pageError = asCausewayError(cause);
     }
     this.#changed();
+  }
+
+  /** The thread below a message, until it or the feed is closed; a message that is nowhere yet may have replies. */
+  openThread(root: string): ThreadFeed {
+    let cursor: string | undefined;
+    return new ThreadFeed({
+      look: () => this.#thread(root),
+      subscribe: this.subscribe,
+      read: async () => {
+        const { api, workspace, channel } = this.#parts;
+        const where = { limit: PAGE, ...(cursor === undefined ? {} : { cursor }) };
+        try {
+          const page = await api.thread(workspace, channel.id, root, where, this.#closed.signal);
+          cursor = page.next;
+          this.#union.addAside([...page.items, ...(page.root === undefined ? [] : [page.root])]);
+          return page.next !== undefined;
+        } catch (cause) {
+          const error = asCausewayError(cause);
+          // Nobody replied, and the message itself is on its way to the region.
+          if (error.code === 'not-found') return false;
+          throw error;
+        }
+      },
+    });
+  }
+
+  /** Reads what is pinned and not loaded, one by one. */
+  async loadPins(): Promise<void> {
+    const { api, workspace, channel } = this.#parts;
+    for (const id of this.#pins()) {
+      if (this.#union.get(id) !== undefined) continue;
+      const page = await api
+        .thread(workspace, channel.id, id, { limit: 1 }, this.#closed.signal)
+        .catch(() => undefined);
+      if (page?.root !== undefined) this.#union.addAside([page.root]);
+    }
   }
 
   /** What is here now, as read markers: per segment its state vector. */
@@ -361,16 +401,32 @@ export class ChannelFeed {
     this.#acknowledged = this.#acknowledged.filter((each) => !this.#cameBack(each));
     const mine = (command: Command): boolean => channelOfCommand(command) === this.#parts.channel.id;
     const waiting: OutboxEntry[] = this.#parts.outbox.getSnapshot().filter(({ command }) => mine(command));
+    this.#waiting = waiting;
     const { connection, error } = this.#connection();
     const why = error ?? this.#pageError;
+    const pins = this.#pins();
     return {
       messages: shownMessages(this.#union.messages, this.#acknowledged, waiting, commandId),
       topic: this.#topic,
       purpose: textIn(this.#channelCells.get('purpose')?.value),
-      pins: this.#pins(),
+      pins,
+      pinned: pins.map((id) => this.#union.get(id)).filter((message) => message !== undefined),
       older: this.#older,
       connection,
       ...(why === undefined ? {} : { error: why }),
+    };
+  }
+
+  /** The message and its replies, by what the snapshot was made of. */
+  #thread(root: string): { root: ShownMessage | undefined; replies: ShownMessage[] } {
+    this.getSnapshot();
+    const held = [this.#union.get(root), ...this.#union.repliesTo(root)].filter(
+      (message) => message !== undefined,
+    );
+    const shown = shownMessages(held, this.#acknowledged, this.#waiting, commandId);
+    return {
+      root: shown.find(({ id }) => id === root),
+      replies: shown.filter(({ id, thread }) => thread === root && id !== root),
     };
   }
 

@@ -9,6 +9,7 @@ import {
   type AvailabilityMode,
   type Canvas,
   type Command,
+  type Deed,
   type Right,
 } from '@causeway/protocol';
 import { CanvasText } from './canvas-text.ts';
@@ -51,6 +52,8 @@ export type ConnectOptions = {
 /** How often the names of the channels are asked for, milliseconds. */
 const NAMES_MS = 30_000;
 const KEEP_MS = 2_000;
+/** For how long a strong change is tried, milliseconds. */
+const CHANGE_MS = 10_000;
 
 /**
  * Signs in to one region. Where a storage remembers the workspace it does not wait for the region.
@@ -235,6 +238,44 @@ export class Client {
     return this.#add(this.#make.switch('join', this.#id(channel), on));
   }
 
+  /**
+   * Makes a channel and joins it, and resolves with its id. Names of channels are decided at home: `name-taken`
+   * when there is one, `no-directory` or `no-peer` when nothing can be decided now. What is decided stays.
+   */
+  async createChannel(
+    slug: string,
+    options: { private?: boolean; members?: string[] } = {},
+  ): Promise<string> {
+    const { private: isPrivate = false, members = [] } = options;
+    const { id } = await this.#change({ kind: 'create-channel', slug, private: isPrivate, members });
+    if (!isPrivate) void this.#add(this.#make.switch('join', id, true));
+    return id;
+  }
+
+  async renameChannel(channel: string, slug: string): Promise<void> {
+    await this.#change({ kind: 'rename-channel', channel: this.#id(channel), slug });
+  }
+
+  /** An archived channel is read, and written no more, until it is brought back. */
+  async archiveChannel(channel: string, on: boolean): Promise<void> {
+    await this.#change({ kind: 'archive-channel', channel: this.#id(channel), on });
+  }
+
+  /** Lets another member into a private channel. */
+  async invite(channel: string, member: string): Promise<void> {
+    await this.#change({ kind: 'invite', channel: this.#id(channel), members: [member] });
+  }
+
+  /** Leaves a private channel; `join` does it for a public one. */
+  async leavePrivate(channel: string): Promise<void> {
+    await this.#change({ kind: 'leave', channel: this.#id(channel) });
+  }
+
+  /** Takes somebody out of a private channel. */
+  async removeFrom(channel: string, member: string): Promise<void> {
+    await this.#change({ kind: 'remove', channel: this.#id(channel), member });
+  }
+
   mute(channel: string, on: boolean): Promise<Ack> {
     return this.#add(this.#make.switch('mute', this.#id(channel), on));
   }
@@ -378,6 +419,18 @@ export class Client {
 
   #add(command: Command): Promise<Ack> {
     return this.outbox.add(command);
+  }
+
+  /** Repeated while nobody answers or decides, and not for long: who asked is waiting. */
+  async #change(deed: Deed): Promise<{ id: string; version: number }> {
+    const command = this.#make.change(deed);
+    const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(CHANGE_MS)]);
+    const changed = await retrying(() => this.#parts.api.change(command, signal), {
+      signal,
+      random: Math.random,
+    });
+    await this.#readNames();
+    return changed;
   }
 
   #keep(storage: Storage): { storage: Storage; account: string; lane: string } {

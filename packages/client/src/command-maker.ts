@@ -1,8 +1,10 @@
 import {
   base64url,
   type AvailabilityMode,
+  type ChangeCommand,
   type Command,
   type CommandOf,
+  type Deed,
   type Right,
 } from '@causeway/protocol';
 import type { ClientClock } from './client-clock.ts';
@@ -121,6 +123,11 @@ export class CommandMaker {
 
   canvas(title: string): CommandOf<'canvas'> {
     return { kind: 'canvas', ...this.#frame(), title, v: this.#parts.clock.mint() };
+  }
+
+  /** A strong change. */
+  change(deed: Deed): ChangeCommand {
+    return { kind: 'change', ...this.#frame(), deed };
   }
 
   /** A new command that asks for the same, for one that was refused as it was. */

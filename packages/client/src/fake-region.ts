@@ -95,6 +95,13 @@ export class FakeRegion {
     const { pathname, searchParams } = new URL(String(input));
     if (pathname.endsWith('/workspaces/acme'))
       return Response.json({ ...WORKSPACE, channels: this.channels, clock: this.#clock });
+    const root = /\/messages\/(\w+)\/thread$/.exec(pathname)?.[1];
+    if (root !== undefined)
+      return Response.json({
+        items: this.history.filter(({ thread }) => thread === root),
+        root: this.history.find(({ id }) => id === root),
+        clock: this.#clock,
+      });
     if (!pathname.endsWith('/messages'))
       return Response.json({
         id: 'general',

@@ -8,6 +8,7 @@ export { Outbox, type OutboxEntry } from './outbox.ts';
 export { RegionApi, type ChannelInfo, type ChannelName, type WorkspaceInfo } from './region-api.ts';
 export { asCausewayError, isRetryable, retrying } from './retryable.ts';
 export { millisOf } from '@causeway/replica';
+export { ThreadFeed, type ThreadSnapshot } from './thread-feed.ts';
 export type { ShownMessage } from './shown-messages.ts';
 export { IndexedStorage, openBrowserStorage } from './storage/indexed-storage.ts';
 export { MemoryStorage } from './storage/memory-storage.ts';

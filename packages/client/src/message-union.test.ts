@@ -104,3 +104,27 @@ test('R14 a time from the future is shown as now', () => {
   follow(1).post('a', timeOfPost((NOW + 5_000) * 1_024, 1), post('a'));
   expect(union.messages[0]?.at).toBe(NOW);
 });
+
+test('replies are those that a page counted and those that came after it; one that is deleted counts no more', () => {
+  const { union, follow } = setUp();
+  const replies = { count: 2, last: T[1]!, participants: ['ben', 'cleo'] };
+  union.addPage([page('root', T[0]!, { replies }), page('counted', T[1]!, { thread: 'root' })]);
+  const segment = follow(1);
+  segment.post('new', T[2]!, { ...post('new'), a: 'dan', r: 'root' });
+  const [root] = union.messages;
+  expect(root?.replies).toEqual({ count: 3, last: T[2], participants: ['dan', 'ben', 'cleo'] });
+  segment.delete('counted');
+  segment.delete('new');
+  expect(union.messages).toMatchObject([{ id: 'root', replies: { count: 1 } }]);
+});
+
+test('what is read aside is known, and stands in the list when the page comes that it belongs to', () => {
+  const { union, bodies } = setUp();
+  union.addPage([page('c', T[2]!)]);
+  union.addAside([page('a', T[0]!), page('b', T[1]!, { thread: 'a' }), page('c', T[2]!)]);
+  expect(bodies()).toEqual(['c']);
+  expect(union.get('a')).toMatchObject({ body: 'a', replies: { count: 1 } });
+  expect(union.repliesTo('a').map(({ id }) => id)).toEqual(['b']);
+  union.addPage([page('b', T[1]!, { thread: 'a' }), page('a', T[0]!)]);
+  expect(bodies()).toEqual(['a', 'b', 'c']);
+});

@@ -1,4 +1,4 @@
-import type { Cell, Message } from '@causeway/protocol';
+import type { Cell, Message, Replies } from '@causeway/protocol';
 import { mergeCell, newestFirst, reactionsIn, unionOf, type Segment } from '@causeway/replica';
 
 type Held = Omit<Cell, 'scope'>;
@@ -6,6 +6,7 @@ type Reactions = Record<string, string[]>;
 
 /** Messages whose reactions are kept; those heard of longest ago leave first. */
 const SCOPES = 10_000;
+const PARTICIPANTS = 20;
 
 /**
  * The messages of a channel from all that is known of them: segments that are followed, pages that
@@ -19,6 +20,10 @@ export class MessageUnion {
   readonly #pages = new Map<string, Message>();
   readonly #cells = new Map<string, Map<string, Held>>();
   readonly #messages = new Map<string, Message>();
+  /** Read for a thread or a pin, from where the channel is not read yet. */
+  readonly #aside = new Set<string>();
+  /** Messages by the one that they answer. */
+  readonly #replies = new Map<string, Set<string>>();
   #sorted: readonly Message[] | undefined;
 
   /** `now`: milliseconds since 1970, as servers see it. */
@@ -29,7 +34,18 @@ export class MessageUnion {
 
   /** Oldest first; the same array until something changes. */
   get messages(): readonly Message[] {
-    return (this.#sorted ??= [...this.#messages.values()].sort((a, b) => newestFirst(b, a)));
+    return (this.#sorted ??= oldestFirst(
+      [...this.#messages.values()].filter(({ id }) => !this.#aside.has(id)),
+    ));
+  }
+
+  get(id: string): Message | undefined {
+    return this.#messages.get(id);
+  }
+
+  /** What is known of the replies to a message, oldest first, wherever they were read. */
+  repliesTo(root: string): readonly Message[] {
+    return oldestFirst([...(this.#replies.get(root) ?? [])].map((id) => this.#messages.get(id)!));
   }
 
   /** Messages that were read by pages. */
@@ -48,9 +64,9 @@ export class MessageUnion {
       segment.doc
         .getMap(root)
         .observe(({ keysChanged }) =>
-          this.#refresh([...keysChanged].filter((key) => key !== null).map((key) => key.split('|', 1)[0]!)),
+          this.#followed([...keysChanged].filter((key) => key !== null).map((key) => key.split('|', 1)[0]!)),
         );
-    this.#refresh([...segment.ids(), ...segment.deletedIds()]);
+    this.#followed([...segment.ids(), ...segment.deletedIds()]);
   }
 
   /** Stops following a segment; what it held stays as it was last seen. */
@@ -65,8 +81,14 @@ export class MessageUnion {
   }
 
   addPage(items: readonly Message[]): void {
-    for (const message of items) this.#pages.set(message.id, combine(message, this.#pages.get(message.id)));
-    this.#refresh(items.map(({ id }) => id));
+    for (const { id } of items) this.#aside.delete(id);
+    this.#addRead(items);
+  }
+
+  /** Messages that belong to a page that was not read yet: known, and not among `messages` until it is. */
+  addAside(items: readonly Message[]): void {
+    for (const { id } of items) if (!this.#messages.has(id)) this.#aside.add(id);
+    this.#addRead(items);
   }
 
   /** What pages said of these is not believed any more. */
@@ -99,15 +121,46 @@ export class MessageUnion {
     return this.#cells.get(id)?.get(key)?.v;
   }
 
+  #addRead(items: readonly Message[]): void {
+    for (const message of items) this.#pages.set(message.id, combine(message, this.#pages.get(message.id)));
+    this.#refresh(items.map(({ id }) => id));
+  }
+
+  #followed(ids: readonly string[]): void {
+    for (const id of ids) this.#aside.delete(id);
+    this.#refresh(ids);
+  }
+
   #refresh(ids: readonly string[]): void {
     if (ids.length === 0) return;
+    const roots = new Set<string>();
     for (const id of new Set(ids)) {
+      const before = this.#messages.get(id);
       const message = this.#united(id);
-      if (message === undefined) this.#messages.delete(id);
-      else this.#messages.set(id, message);
+      const root = (message ?? before)?.thread;
+      if (root !== undefined) roots.add(root);
+      if (message !== undefined) {
+        this.#messages.set(id, message);
+        if (root !== undefined) setIn(this.#replies, root).add(id);
+      } else if (before !== undefined) {
+        this.#messages.delete(id);
+        if (root !== undefined) this.#replyGone(root, before);
+      }
+    }
+    for (const root of roots) {
+      const message = this.#united(root);
+      if (message !== undefined) this.#messages.set(root, message);
     }
     this.#sorted = undefined;
     this.#changed();
+  }
+
+  /** A page counted it. */
+  #replyGone(root: string, reply: Message): void {
+    this.#replies.get(root)?.delete(reply.id);
+    const page = this.#pages.get(root);
+    if (page?.replies === undefined || reply.t > page.replies.last) return;
+    this.#pages.set(root, { ...page, replies: { ...page.replies, count: page.replies.count - 1 } });
   }
 
   #united(id: string): Message | undefined {
@@ -121,7 +174,19 @@ export class MessageUnion {
     const followed = copies.length === 0 ? undefined : unionOf(copies, this.#now());
     const paged = this.#pages.get(id);
     const message = followed === undefined ? paged : combine(followed, paged);
-    return message === undefined ? undefined : this.#withReactions(message, paged?.reactions ?? {});
+    if (message === undefined) return undefined;
+    return this.#withReplies(this.#withReactions(message, paged?.reactions ?? {}), paged?.replies);
+  }
+
+  /** What a page counted, and the replies that came after it. */
+  #withReplies(message: Message, counted: Replies | undefined): Message {
+    const { replies: _, ...bare } = message;
+    const later = this.repliesTo(message.id).filter(({ t }) => t > (counted?.last ?? ''));
+    const count = (counted?.count ?? 0) + later.length;
+    if (count <= 0) return bare;
+    const authors = [...later.map(({ author }) => author).toReversed(), ...(counted?.participants ?? [])];
+    const participants = [...new Set(authors)].slice(0, PARTICIPANTS);
+    return { ...bare, replies: { count, last: later.at(-1)?.t ?? counted!.last, participants } };
   }
 
   /** Cells are newer than what a page said of the same key. */
@@ -143,10 +208,20 @@ function combine(a: Message, b: Message | undefined): Message {
   const place = a.t <= b.t ? a : b;
   const text = (a.editedAt ?? 0) >= (b.editedAt ?? 0) ? a : b;
   const { editedAt: _, history: __, ...bare } = place;
+  const replies = a.replies ?? b.replies;
   return {
     ...bare,
+    ...(replies === undefined ? {} : { replies }),
     body: text.body,
     ...(text.editedAt === undefined ? {} : { editedAt: text.editedAt }),
     ...(text.history === undefined ? {} : { history: text.history }),
   };
 }
+
+const oldestFirst = (messages: Message[]): Message[] => messages.sort((a, b) => newestFirst(b, a));
+
+const setIn = (sets: Map<string, Set<string>>, key: string): Set<string> => {
+  const set = sets.get(key) ?? new Set();
+  sets.set(key, set);
+  return set;
+};

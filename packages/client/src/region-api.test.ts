@@ -1,10 +1,14 @@
 import {
   CausewayError,
+  Command as Protocol,
   base64url,
+  changeId,
   commandId,
   decodeToken,
   type Ack,
+  type Command,
   type CommandOf,
+  type Deed,
 } from '@causeway/protocol';
 import { expect, test } from 'vitest';
 import { ClientClock } from './client-clock.ts';
@@ -64,27 +68,70 @@ test('R4 the same words said twice are two commands', () => {
   expect(commandId(first)).not.toBe(commandId(second));
 });
 
-test.each([
-  [make.post('general', 'hi'), 'POST', '/channels/general/messages'],
-  [make.post('general', 'hi', { thread: MESSAGE }), 'POST', '/channels/general/messages'],
-  [make.delete('general', MESSAGE), 'DELETE', `/channels/general/messages/${MESSAGE}`],
+const IN = '/channels/general';
+const ROUTES: [Command, string, string][] = [
+  [make.post('general', 'hi'), 'POST', `${IN}/messages`],
+  [make.post('general', 'hi', { thread: MESSAGE, also: true }), 'POST', `${IN}/messages`],
+  [make.edit('general', MESSAGE, 'hello'), 'PATCH', `${IN}/messages/${MESSAGE}`],
+  [make.delete('general', MESSAGE), 'DELETE', `${IN}/messages/${MESSAGE}`],
   [
     make.react('general', MESSAGE, '👍/?', true),
     'PUT',
-    `/channels/general/messages/${MESSAGE}/reactions/%F0%9F%91%8D%2F%3F`,
+    `${IN}/messages/${MESSAGE}/reactions/%F0%9F%91%8D%2F%3F`,
   ],
-  [
-    make.react('general', MESSAGE, '+1', false),
-    'DELETE',
-    `/channels/general/messages/${MESSAGE}/reactions/%2B1`,
-  ],
-  [make.topic('general', 'plans'), 'PUT', '/channels/general/topic'],
-  [make.read('general', [{ segment: 1, client: 2, clock: 3 }]), 'PUT', '/channels/general/read'],
+  [make.react('general', MESSAGE, '+1', false), 'DELETE', `${IN}/messages/${MESSAGE}/reactions/%2B1`],
+  [make.pin('general', MESSAGE, true), 'PUT', `${IN}/messages/${MESSAGE}/pin`],
+  [make.topic('general', 'plans'), 'PUT', `${IN}/topic`],
+  [make.purpose('general', 'plans'), 'PUT', `${IN}/purpose`],
+  [make.read('general', [{ segment: 1, client: 2, clock: 3 }]), 'PUT', `${IN}/read`],
+  [make.unread('general', MESSAGE), 'PUT', `${IN}/unread`],
+  [make.draft('general', MESSAGE, 'so far'), 'PUT', `${IN}/draft`],
+  [make.switch('join', 'general', true), 'PUT', `${IN}/joined`],
+  [make.switch('mute', 'general', false), 'DELETE', `${IN}/muted`],
+  [make.switch('star', 'general', true), 'PUT', `${IN}/starred`],
+  [make.follow('general', MESSAGE, false), 'DELETE', `${IN}/messages/${MESSAGE}/follow`],
+  [make.availability('dnd', 5_000), 'PUT', '/availability'],
+  [make.direct(['ben']), 'POST', '/direct'],
+  [make.schedule(make.post('general', 'later'), 5_000), 'POST', '/scheduled'],
+  [make.unschedule(MESSAGE), 'DELETE', `/scheduled/${MESSAGE}`],
   [make.canvas('Minutes'), 'POST', '/canvases'],
-])('%o goes to its route', async (command, method, path) => {
+  [make.retitle('plan', 'Plan'), 'PUT', '/canvases/plan/title'],
+  [make.share('plan', '*', 'view'), 'PUT', '/canvases/plan/rights/*'],
+  [make.version('plan', 'Kept'), 'POST', '/canvases/plan/versions'],
+  [make.restore('plan', MESSAGE), 'POST', `/canvases/plan/versions/${MESSAGE}/restore`],
+];
+
+test('every kind of command is among the routes', () => {
+  const kinds = Protocol.anyOf.map((schema) => schema.properties.kind.const as string);
+  expect([...new Set(ROUTES.map(([{ kind }]) => kind))].sort()).toEqual(kinds.sort());
+});
+
+test.each(ROUTES)('%o goes to its route', async (command, method, path) => {
   const { api, sent } = fakeRegion(() => json(ACK));
   await api.execute(command);
   expect(sent[0]).toMatchObject({ method, url: `http://region/v1/workspaces/acme${path}` });
+});
+
+const channel = 'general';
+test.each<[Deed, string, string]>([
+  [{ kind: 'create-channel', slug: 'plans', private: true, members: ['ben'] }, 'POST', '/channels'],
+  [{ kind: 'rename-channel', channel, slug: 'plans' }, 'PATCH', IN],
+  [{ kind: 'archive-channel', channel, on: true }, 'PUT', `${IN}/archived`],
+  [{ kind: 'archive-channel', channel, on: false }, 'DELETE', `${IN}/archived`],
+  [{ kind: 'invite', channel, members: ['ben'] }, 'PUT', `${IN}/members/ben`],
+  [{ kind: 'leave', channel }, 'DELETE', `${IN}/members/ada`],
+  [{ kind: 'remove', channel, member: 'ben' }, 'DELETE', `${IN}/members/ben`],
+  [{ kind: 'remove-member', member: 'ben' }, 'DELETE', '/members/ben'],
+  [{ kind: 'return-member', member: 'ben' }, 'PUT', '/members/ben'],
+])('R4 %o goes to its route, under the id of the change', async (deed, method, path) => {
+  const { api, sent } = fakeRegion(() => json({ id: 'x', version: 1 }));
+  const command = make.change(deed);
+  await api.change(command);
+  expect(sent[0]).toMatchObject({
+    method,
+    url: `http://region/v1/workspaces/acme${path}`,
+    body: { nonce: command.nonce, id: changeId(command) },
+  });
 });
 
 test('the body of a post carries its thread, and nothing that is not in the command', async () => {

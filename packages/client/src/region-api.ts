@@ -1,25 +1,31 @@
 import {
   CausewayError,
   ERRORS,
+  changeId,
   commandId,
   encodeToken,
   type Ack,
   type Canvas,
+  type ChangeCommand,
   type Command,
   type ErrorCode,
   type Message,
   type Page,
   type Problem,
+  type ThreadPage,
   type Token,
 } from '@causeway/protocol';
 
 import type { Credentials } from './link/credentials.ts';
+import { pathOf, requestOf, requestOfChange } from './requests.ts';
 
 export type ChannelName = {
   id: string;
   slug: string;
   /** Public when absent. */
   kind?: 'public' | 'private' | 'direct';
+  /** It is read, and written no more. */
+  archived?: boolean;
 };
 /** What a region says of a workspace. */
 export type WorkspaceInfo = {
@@ -91,6 +97,22 @@ export class RegionApi {
     return this.#read(`${pathOf('workspaces', workspace, 'channels', channel, 'messages')}?${query}`, signal);
   }
 
+  /** The replies to a message, newest first, and the message itself while it is there. */
+  thread(
+    workspace: string,
+    channel: string,
+    root: string,
+    { cursor, limit }: { cursor?: string; limit: number },
+    signal?: AbortSignal,
+  ): Promise<ThreadPage> {
+    const query = new URLSearchParams({
+      limit: String(limit),
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    const path = pathOf('workspaces', workspace, 'channels', channel, 'messages', root, 'thread');
+    return this.#read(`${path}?${query}`, signal);
+  }
+
   async canvases(workspace: string, signal?: AbortSignal): Promise<Canvas[]> {
     const { items } = await this.#read<{ items: Canvas[] }>(
       pathOf('workspaces', workspace, 'canvases'),
@@ -103,6 +125,13 @@ export class RegionApi {
   execute(command: Command, signal?: AbortSignal): Promise<Ack> {
     const { method, path, fields } = requestOf(command);
     const body = { ...fields, nonce: command.nonce, id: commandId(command) };
+    return this.#request(method, path, JSON.stringify(body), signal);
+  }
+
+  /** Asks for a strong change. A repeat is the same request to the letter, and has the effect of one (R4). */
+  change(command: ChangeCommand, signal?: AbortSignal): Promise<{ id: string; version: number }> {
+    const { method, path, fields } = requestOfChange(command);
+    const body = { ...fields, nonce: command.nonce, id: changeId(command) };
     return this.#request(method, path, JSON.stringify(body), signal);
   }
 
@@ -186,107 +215,3 @@ function errorOf(answer: Response, content: unknown): CausewayError {
 }
 
 const isErrorCode = (code: unknown): code is ErrorCode => typeof code === 'string' && code in ERRORS;
-
-const pathOf = (...parts: string[]): string => parts.map((part) => `/${encodeURIComponent(part)}`).join('');
-
-type Request = { method: string; path: string; fields: Record<string, unknown> };
-
-/** Where a command goes, and the fields of its body beside nonce and id. */
-function requestOf(command: Command): Request {
-  const workspace = pathOf('workspaces', command.workspace);
-  if ('channel' in command)
-    return requestInChannel(command, `${workspace}${pathOf('channels', command.channel)}`);
-  if ('canvas' in command)
-    return requestOnCanvas(command, `${workspace}${pathOf('canvases', command.canvas)}`);
-  const { v } = command;
-  switch (command.kind) {
-    case 'canvas':
-      return { method: 'POST', path: `${workspace}/canvases`, fields: { title: command.title, v } };
-    case 'direct':
-      return { method: 'POST', path: `${workspace}/direct`, fields: { members: command.members, v } };
-    case 'availability': {
-      const { mode, until } = command;
-      return { method: 'PUT', path: `${workspace}/availability`, fields: { mode, until, v } };
-    }
-    case 'schedule': {
-      const { at, post } = command;
-      const { channel, body, thread, also, nonce } = post;
-      const fields = { channel, body, thread, also, postNonce: nonce, at, v };
-      return { method: 'POST', path: `${workspace}/scheduled`, fields };
-    }
-    case 'unschedule':
-      return { method: 'DELETE', path: `${workspace}${pathOf('scheduled', command.post)}`, fields: { v } };
-  }
-}
-
-function requestInChannel(command: Extract<Command, { channel: string }>, channel: string): Request {
-  const switched = (on: boolean, path: string, v: number): Request => ({
-    method: on ? 'PUT' : 'DELETE',
-    path: `${channel}${path}`,
-    fields: { v },
-  });
-  switch (command.kind) {
-    case 'post': {
-      const { body, thread, also } = command;
-      return { method: 'POST', path: `${channel}/messages`, fields: { body, thread, also } };
-    }
-    case 'topic':
-      return { method: 'PUT', path: `${channel}/topic`, fields: { topic: command.topic, v: command.v } };
-    case 'purpose':
-      return {
-        method: 'PUT',
-        path: `${channel}/purpose`,
-        fields: { purpose: command.purpose, v: command.v },
-      };
-    case 'read':
-      return { method: 'PUT', path: `${channel}/read`, fields: { markers: command.markers } };
-    case 'unread':
-      return { method: 'PUT', path: `${channel}/unread`, fields: { message: command.message, v: command.v } };
-    case 'draft': {
-      const { thread, body, v } = command;
-      return { method: 'PUT', path: `${channel}/draft`, fields: { thread, body, v } };
-    }
-    case 'join':
-      return switched(command.on, '/joined', command.v);
-    case 'mute':
-      return switched(command.on, '/muted', command.v);
-    case 'star':
-      return switched(command.on, '/starred', command.v);
-    case 'edit': {
-      const { message, body, v } = command;
-      return { method: 'PATCH', path: `${channel}${pathOf('messages', message)}`, fields: { body, v } };
-    }
-    case 'delete':
-      return { method: 'DELETE', path: `${channel}${pathOf('messages', command.message)}`, fields: {} };
-    case 'pin':
-      return switched(command.on, pathOf('messages', command.message, 'pin'), command.v);
-    case 'follow':
-      return switched(command.on, pathOf('messages', command.message, 'follow'), command.v);
-    case 'react': {
-      const { message, emoji, on, v } = command;
-      return switched(on, pathOf('messages', message, 'reactions', emoji), v);
-    }
-  }
-}
-
-function requestOnCanvas(command: Extract<Command, { canvas: string }>, canvas: string): Request {
-  const { v } = command;
-  switch (command.kind) {
-    case 'retitle':
-      return { method: 'PUT', path: `${canvas}/title`, fields: { title: command.title, v } };
-    case 'share':
-      return {
-        method: 'PUT',
-        path: `${canvas}${pathOf('rights', command.to)}`,
-        fields: { right: command.right, v },
-      };
-    case 'version':
-      return { method: 'POST', path: `${canvas}/versions`, fields: { title: command.title, v } };
-    case 'restore':
-      return {
-        method: 'POST',
-        path: `${canvas}${pathOf('versions', command.version, 'restore')}`,
-        fields: { v },
-      };
-  }
-}

@@ -110,8 +110,8 @@ describe('channels over REST', () => {
     expect(await slugs('eve')).toEqual(['general']);
     expect((await send('eve', 'GET', '')).body['channels']).toMatchObject([{ slug: 'general' }]);
     expect(await browse('ben')).toMatchObject([
-      { slug: 'general', private: false, joined: false },
-      { slug: 'secret', private: true, members: 2, joined: false },
+      { slug: 'general', kind: 'public', joined: false },
+      { slug: 'secret', kind: 'private', members: 2, joined: false },
     ]);
     expect((await send('ben', 'GET', `/channels/secret/members`)).body['items']).toEqual(['ada', 'ben']);
     expect((await send('ben', 'POST', `/channels/secret/messages`, { body: 'psst' })).status).toBe(201);

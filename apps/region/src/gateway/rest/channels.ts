@@ -267,7 +267,7 @@ export const channelRoutes: Routes = (server, parts) => {
 const shown = ({ id, slug, private: isPrivate, archived, members }: ChannelState) => ({
   id,
   slug,
-  private: isPrivate,
+  kind: isPrivate ? 'private' : 'public',
   archived,
   ...(isPrivate ? { members: members.size } : {}),
 });
