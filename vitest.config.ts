@@ -8,6 +8,7 @@ const needs = (name: string, include: string[], exclude: string[], timeoutMs: nu
     exclude: ['**/node_modules/**', '**/dist/**', ...exclude],
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
+    expect: { poll: { timeout: 20_000 } },
   },
 });
 

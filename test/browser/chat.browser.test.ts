@@ -73,12 +73,82 @@ describe.skipIf(chromium === undefined)('two windows in two regions', () => {
     await east.sees('Good morning from the east');
   });
 
-  test('a reply stands below what it answers', async () => {
+  test('a thread has its replies beside the channel, and one that is sent to the channel too stands in both', async () => {
     await west.press('Good morning from the east', 'Reply');
-    const field = west.page.getByRole('textbox', { name: 'Reply to ada' });
+    const thread = west.page.getByRole('region', { name: 'Thread' });
+    const field = thread.getByRole('textbox', { name: 'Reply to ada' });
     await field.fill('And to you');
     await field.press('Enter');
-    await east.page.locator('.replies').getByText('And to you', { exact: true }).waitFor();
+    await east.page.getByRole('button', { name: '1 reply' }).click();
+    const eastern = east.page.getByRole('region', { name: 'Thread' });
+    await eastern.getByText('And to you', { exact: true }).waitFor();
+    expect(await east.page.getByRole('log', { name: 'Messages' }).getByText('And to you').count()).toBe(0);
+    await thread.getByRole('checkbox').check();
+    await field.fill('It is noon here');
+    await field.press('Enter');
+    await east.page.getByRole('log', { name: 'Messages' }).getByText('It is noon here').waitFor();
+    await east.page.getByRole('button', { name: '2 replies' }).waitFor();
+    for (const { page } of [east, west]) await page.getByRole('button', { name: 'Close the thread' }).click();
+  });
+
+  test('a pin shows on both sides, and is taken out by either', async () => {
+    await east.press('Good morning from the east', 'Pin');
+    await west.page.getByRole('button', { name: '1 pin' }).click();
+    const pinned = west.page.getByRole('list', { name: 'Pinned messages' });
+    await pinned.getByText('Good morning from the east').waitFor();
+    await pinned.getByRole('button', { name: 'Unpin' }).click();
+    await east.page.getByRole('button', { name: '1 pin' }).waitFor({ state: 'detached' });
+  });
+
+  test('who writes is seen to write; the draft is on their other device, and here after a reload', async () => {
+    const field = west.page.getByRole('textbox', { name: 'Message #general' });
+    await field.pressSequentially('Not yet');
+    await east.page.getByText('ben is typing …').waitFor();
+    const other = await ChatWindow.open(browser, world.url, {
+      region: 'us-east',
+      workspace: 'demo',
+      member: 'ben',
+    });
+    const there = other.page.getByRole('textbox', { name: 'Message #general' });
+    await expect.poll(() => there.inputValue()).toBe('Not yet');
+    await west.page.reload();
+    await expect.poll(() => field.inputValue()).toBe('Not yet');
+    await field.fill('');
+    await expect.poll(() => there.inputValue()).toBe('');
+    await other.page.context().close();
+  });
+
+  test('a channel that is made on one side is joined on the other; what is unread there, and who is meant, shows', async () => {
+    await east.page.getByRole('button', { name: 'Browse channels' }).click();
+    const name = east.page.getByRole('textbox', { name: 'Name of a new channel' });
+    await name.fill('lighthouse');
+    await name.press('Enter');
+    await east.page.getByRole('textbox', { name: 'Message #lighthouse' }).waitFor();
+    await west.page.getByRole('button', { name: 'Browse channels' }).click();
+    await west.page.getByRole('button', { name: 'Join #lighthouse' }).click();
+    await west.page.getByRole('button', { name: 'Leave #lighthouse' }).waitFor();
+    await west.page.getByRole('button', { name: 'Close' }).click();
+    await east.write('Nobody in particular');
+    const link = west.page.getByRole('link', { name: 'lighthouse' });
+    await link.getByLabel('1 unread').waitFor();
+    await east.write('Is **that** you, @ben?');
+    await link.getByLabel('1 mention').waitFor();
+    await link.click();
+    await west.page.getByText('Is that you, @ben?').waitFor();
+    await link.getByLabel('1 mention').waitFor({ state: 'detached' });
+    for (const { page } of [east, west]) await page.getByRole('link', { name: '# general' }).click();
+  });
+
+  test('two talk alone, and each sees that the other is here', async () => {
+    await east.page.getByRole('button', { name: 'online ben' }).click();
+    await east.page.getByRole('textbox', { name: 'Message @ben' }).fill('Only for you');
+    await east.page.getByRole('textbox', { name: 'Message @ben' }).press('Enter');
+    await west.page.getByRole('button', { name: 'online ada 1 mention' }).click();
+    await west.sees('Only for you');
+    await west.page.getByRole('combobox', { name: 'Your availability' }).selectOption('dnd');
+    await east.page.getByRole('button', { name: 'do not disturb ben' }).waitFor();
+    await west.page.getByRole('combobox', { name: 'Your availability' }).selectOption('auto');
+    for (const { page } of [east, west]) await page.getByRole('link', { name: '# general' }).click();
   });
 
   test('a deleted message is gone on both sides', async () => {

@@ -1,13 +1,15 @@
-import type { Client, ConnectionStatus } from '@causeway/client';
+import type { ChannelEntry, Client, ConnectionStatus } from '@causeway/client';
+import { useChannels, useObservable } from '@causeway/client/react';
 import { useCallback, useEffect, useState } from 'react';
 import { CanvasPane } from './canvas/canvas-pane.tsx';
 import { useCanvases } from './canvas/use-canvases.ts';
 import { ChannelPane } from './chat/channel-pane.tsx';
+import { titleOf } from './chat/channel-title.ts';
 import { usePlace, type Place } from './place.ts';
 import { NotSignedIn } from './session/not-signed-in.tsx';
-import { useObservable } from './session/use-observable.ts';
+import { useIdle } from './session/use-idle.ts';
 import { useSession, type Session } from './session/use-session.ts';
-import { Sidebar } from './sidebar.tsx';
+import { Sidebar } from './sidebar/sidebar.tsx';
 import { TopBar } from './top-bar.tsx';
 import type { World } from './world/control.ts';
 import { useWorld } from './world/use-world.ts';
@@ -59,17 +61,13 @@ function Window({ world, place, go, children }: WindowProps) {
   const client = session.state === 'signed-in' ? session.client : undefined;
   const outbox = useObservable(client?.outbox) ?? [];
 
-  useEffect(() => {
-    document.title = `${place.canvas === undefined ? `#${place.channel}` : 'Canvas'} · ${place.region} · Causeway`;
-  }, [place.canvas, place.channel, place.region]);
-
   return (
     <div className="window">
       <TopBar world={world} place={place} go={go} connection={connectionOf(session, pane)} outbox={outbox} />
       {client === undefined ? (
         <NotSignedIn session={session} place={place} elsewhere={otherRegions(world, place)} />
       ) : (
-        <Workspace client={client} place={place} go={go} onConnection={setPane} />
+        <Workspace client={client} members={world.members} place={place} go={go} onConnection={setPane} />
       )}
       {children}
     </div>
@@ -91,14 +89,19 @@ function otherRegions({ workspaces, regions }: World, place: Here): string[] {
 
 type WorkspaceProps = {
   client: Client;
+  members: readonly string[];
   place: Here;
   go(place: Place): void;
   onConnection(connection: ConnectionStatus): void;
 };
 
-function Workspace({ client, place, go, onConnection }: WorkspaceProps) {
+function Workspace({ client, members, place, go, onConnection }: WorkspaceProps) {
   const [canvases, look] = useCanvases(client);
-  const { canvas, channel = '' } = place;
+  const entries = useChannels(client);
+  const { canvas, channel, thread } = place;
+  const entry = entries.find(({ id }) => id === channel) ?? entries.find(({ slug }) => slug === channel);
+  useIdle(client);
+  useTitle(place, entry, entries);
   const created = useCallback(
     ({ id }: { id: string }) => {
       look();
@@ -106,18 +109,25 @@ function Workspace({ client, place, go, onConnection }: WorkspaceProps) {
     },
     [look, go, place],
   );
+  const openThread = useCallback(
+    (root: string | undefined) => {
+      const { thread: _, ...outside } = place;
+      go(root === undefined ? outside : { ...outside, thread: root });
+    },
+    [go, place],
+  );
   return (
     <>
-      <Sidebar client={client} place={place} go={go} canvases={canvases} created={created} />
+      <Sidebar
+        client={client}
+        members={members}
+        place={place}
+        go={go}
+        canvases={canvases}
+        created={created}
+      />
       <main>
-        {canvas === undefined &&
-        !client.workspace.channels.some(({ id, slug }) => [id, slug].includes(channel)) ? (
-          <p className="notice warn" role="alert">
-            There is no channel “{channel}” here. Choose one on the left.
-          </p>
-        ) : canvas === undefined ? (
-          <ChannelPane key={channel} client={client} channel={channel} onConnection={onConnection} />
-        ) : (
+        {canvas !== undefined ? (
           <CanvasPane
             key={canvas}
             client={client}
@@ -125,8 +135,30 @@ function Workspace({ client, place, go, onConnection }: WorkspaceProps) {
             title={canvases.find(({ id }) => id === canvas)?.title ?? 'Canvas'}
             onConnection={onConnection}
           />
+        ) : entry === undefined ? (
+          <p className="notice warn" role="alert">
+            There is no channel “{channel}” here. Choose one on the left.
+          </p>
+        ) : (
+          <ChannelPane
+            key={entry.id}
+            client={client}
+            entry={entry}
+            {...(thread === undefined ? {} : { thread })}
+            openThread={openThread}
+            onConnection={onConnection}
+          />
         )}
       </main>
     </>
   );
+}
+
+/** The tab says where it is, and how many mentions wait. */
+function useTitle(place: Here, entry: ChannelEntry | undefined, entries: readonly ChannelEntry[]): void {
+  const where = place.canvas !== undefined ? 'Canvas' : entry === undefined ? 'Nowhere' : titleOf(entry);
+  const waiting = entries.reduce((sum, { mentions }) => sum + mentions, 0);
+  useEffect(() => {
+    document.title = `${waiting > 0 ? `(${waiting}) ` : ''}${where} · ${place.region} · Causeway`;
+  }, [waiting, where, place.region]);
 }

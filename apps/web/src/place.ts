@@ -6,11 +6,13 @@ export type Place = {
   workspace?: string;
   channel?: string;
   member?: string;
+  /** The root of a thread of the channel, shown beside it. */
+  thread?: string;
   /** Shown instead of the channel. */
   canvas?: string;
 };
 
-const KEYS = ['region', 'workspace', 'channel', 'member', 'canvas'] as const;
+const KEYS = ['region', 'workspace', 'channel', 'member', 'thread', 'canvas'] as const;
 const MOVED = 'causeway:moved';
 
 function placeOf(search: string): Place {

@@ -1,6 +1,6 @@
 import type { Client, ConnectionStatus } from '@causeway/client';
 import { useEffect } from 'react';
-import { useObservable, useOpened } from '../session/use-observable.ts';
+import { useObservable, useOpened } from '@causeway/client/react';
 import { inWords } from '../words.ts';
 import { SharedTextarea } from './shared-textarea.tsx';
 

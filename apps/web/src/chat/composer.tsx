@@ -7,14 +7,20 @@ type Props = {
   text?: string;
   action?: string;
   autoFocus?: boolean;
+  /** Kept while it is typed, in place of a text that is forgotten with the field. */
+  draft?: [string, (body: string) => void];
+  /** Called for every key. */
+  typing?(): void;
   send(body: string): void;
   /** Esc and the button beside; without it there is nothing to cancel. */
   cancel?(): void;
 };
 
 /** A text field that sends on Enter; Shift+Enter is a new line, Esc cancels. */
-export function Composer({ label, text = '', action = 'Send', autoFocus = false, send, cancel }: Props) {
-  const [body, setBody] = useState(text);
+export function Composer(props: Props) {
+  const { label, text = '', action = 'Send', autoFocus = false, draft, typing, send, cancel } = props;
+  const own = useState(text);
+  const [body, setBody] = draft ?? own;
   const field = useRef<HTMLTextAreaElement>(null);
   const tooLong = body.length - LIMITS.bodyChars;
 
@@ -55,7 +61,10 @@ export function Composer({ label, text = '', action = 'Send', autoFocus = false,
         placeholder={label}
         rows={1}
         value={body}
-        onChange={(event) => setBody(event.target.value)}
+        onChange={(event) => {
+          setBody(event.target.value);
+          if (event.target.value !== '') typing?.();
+        }}
         onKeyDown={onKeyDown}
       />
       {cancel === undefined ? null : (

@@ -6,19 +6,29 @@ import { Avatar } from './avatar.tsx';
 import { Composer } from './composer.tsx';
 import { EditHistory } from './edit-history.tsx';
 import { Failure } from './failure.tsx';
+import { MessageText } from './message-text.tsx';
 import { MessageTools } from './message-tools.tsx';
 import { Reactions } from './reactions.tsx';
+import { ThreadLine } from './thread-line.tsx';
 
 type Props = {
   message: ShownMessage;
   actions: Actions;
   /** Goes on with the message before: no head. */
   follows?: boolean;
-  reply(): void;
+  isPinned?: boolean;
+  /** Says what its thread is, where that does not stand beside it. */
+  showsThread?: boolean;
 };
 
 /** One message, and what one can do with it. */
-export const MessageItem = memo(function MessageItem({ message, actions, follows = false, reply }: Props) {
+export const MessageItem = memo(function MessageItem({
+  message,
+  actions,
+  follows = false,
+  isPinned = false,
+  showsThread = false,
+}: Props) {
   const article = useRef<HTMLElement>(null);
   const [isEditing, setEditing] = useState(false);
   const [showsHistory, setShowsHistory] = useState(false);
@@ -54,6 +64,7 @@ export const MessageItem = memo(function MessageItem({ message, actions, follows
               </span>
             </>
           ) : null}
+          {isPinned ? <span title="Pinned">📌</span> : null}
           {state === 'sending' ? <span className="faint sending">sending …</span> : null}
           {message.editedAt === undefined ? null : (
             <button
@@ -79,14 +90,15 @@ export const MessageItem = memo(function MessageItem({ message, actions, follows
             cancel={endEditing}
           />
         ) : (
-          <p className="body">{message.body}</p>
+          <MessageText body={message.body} member={actions.member} />
         )}
         {showsHistory ? <EditHistory message={message} /> : null}
         <Reactions message={message} actions={actions} />
+        {showsThread ? <ThreadLine message={message} actions={actions} /> : null}
         {pending?.state === 'failed' ? <Failure entry={pending} actions={actions} /> : null}
       </div>
       {isSent && !isEditing ? (
-        <MessageTools message={message} actions={actions} edit={() => setEditing(true)} reply={reply} />
+        <MessageTools message={message} isPinned={isPinned} actions={actions} edit={() => setEditing(true)} />
       ) : null}
     </article>
   );

@@ -1,30 +1,43 @@
 import type { ChannelSnapshot, ShownMessage } from '@causeway/client';
-import { Fragment, useMemo } from 'react';
+import { Fragment, useEffect, useMemo } from 'react';
 import { dayOf } from '../words.ts';
 import type { Actions } from './actions.ts';
-import { ThreadView } from './thread-view.tsx';
-import { threadsOf, type Thread } from './threads.ts';
+import { MessageItem } from './message-item.tsx';
 import { useStickyBottom } from './use-sticky-bottom.ts';
 
 type Props = {
   messages: readonly ShownMessage[];
+  /** Ids of those that are pinned. */
+  pins: readonly string[];
   older: ChannelSnapshot['older'];
   loadOlder(): void;
+  /** The newest message came into sight, or left it. */
+  onEnd(isAtEnd: boolean): void;
   actions: Actions;
 };
 
-/** All threads, oldest first; stays at the end while the reader is there. */
-export function MessageList({ messages, older, loadOlder, actions }: Props) {
-  const threads = useMemo(() => threadsOf(messages), [messages]);
-  const { list, isAtEnd, toEnd } = useStickyBottom(messages);
+/** What was said in the channel itself, oldest first; stays at the end while the reader is there. */
+export function MessageList({ messages, pins, older, loadOlder, onEnd, actions }: Props) {
+  const shown = useMemo(
+    () => messages.filter(({ thread, also }) => thread === undefined || also === true),
+    [messages],
+  );
+  const { list, isAtEnd, toEnd } = useStickyBottom(shown);
+  useEffect(() => onEnd(isAtEnd), [isAtEnd, onEnd]);
   return (
     <div className="list-frame">
       <div className="list" ref={list} role="log" aria-label="Messages" tabIndex={0}>
-        <Older older={older} loadOlder={loadOlder} isEmpty={messages.length === 0} />
-        {threads.map((thread, at) => (
-          <Fragment key={thread.root.id}>
-            <DayLine thread={thread} before={threads[at - 1]} />
-            <ThreadView thread={thread} actions={actions} follows={follows(thread, threads[at - 1])} />
+        <Older older={older} loadOlder={loadOlder} isEmpty={shown.length === 0} />
+        {shown.map((message, at) => (
+          <Fragment key={message.id}>
+            <DayLine message={message} before={shown[at - 1]} />
+            <MessageItem
+              message={message}
+              isPinned={pins.includes(message.id)}
+              showsThread
+              actions={actions}
+              follows={follows(message, shown[at - 1])}
+            />
           </Fragment>
         ))}
       </div>
@@ -51,9 +64,9 @@ function Older({ older, loadOlder, isEmpty }: Pick<Props, 'older' | 'loadOlder'>
   );
 }
 
-function DayLine({ thread, before }: { thread: Thread; before: Thread | undefined }) {
-  const day = dayOf(thread.root.at);
-  if (before !== undefined && dayOf(before.root.at) === day) return null;
+function DayLine({ message, before }: { message: ShownMessage; before: ShownMessage | undefined }) {
+  const day = dayOf(message.at);
+  if (before !== undefined && dayOf(before.at) === day) return null;
   return (
     <div className="day" role="separator">
       <span>{day}</span>
@@ -64,10 +77,12 @@ function DayLine({ thread, before }: { thread: Thread; before: Thread | undefine
 const ONE_BREATH_MS = 5 * 60_000;
 
 /** Whether it goes on with what the same person said just before, in the same region. */
-function follows({ root }: Thread, before: Thread | undefined): boolean {
-  if (before === undefined || before.replies.length > 0) return false;
-  const { author, region, at } = before.root;
+function follows(message: ShownMessage, before: ShownMessage | undefined): boolean {
+  if (before === undefined || before.replies !== undefined || message.thread !== undefined) return false;
+  const { author, region, at } = before;
   return (
-    author === root.author && (region === root.region || root.region === '') && root.at - at < ONE_BREATH_MS
+    author === message.author &&
+    (region === message.region || message.region === '') &&
+    message.at - at < ONE_BREATH_MS
   );
 }

@@ -4,10 +4,10 @@ import type { Actions } from './actions.ts';
 
 const EMOJI = ['👍', '❤️', '😂', '🎉', '👀'];
 
-type Props = { message: ShownMessage; actions: Actions; edit(): void; reply(): void };
+type Props = { message: ShownMessage; isPinned: boolean; actions: Actions; edit(): void };
 
 /** Appears when the pointer or the keyboard is at the message. */
-export function MessageTools({ message, actions, edit, reply }: Props) {
+export function MessageTools({ message, isPinned, actions, edit }: Props) {
   const [asks, setAsks] = useState(false);
   if (asks)
     return (
@@ -41,8 +41,11 @@ export function MessageTools({ message, actions, edit, reply }: Props) {
           {emoji}
         </button>
       ))}
-      <button type="button" onClick={reply}>
+      <button type="button" onClick={() => actions.openThread(message.thread ?? message.id)}>
         Reply
+      </button>
+      <button type="button" onClick={() => actions.pin(message.id, !isPinned)}>
+        {isPinned ? 'Unpin' : 'Pin'}
       </button>
       {message.author === actions.member ? (
         <>
@@ -53,7 +56,11 @@ export function MessageTools({ message, actions, edit, reply }: Props) {
             Delete
           </button>
         </>
-      ) : null}
+      ) : (
+        <button type="button" onClick={() => actions.markUnread(message)}>
+          Unread
+        </button>
+      )}
     </div>
   );
 }
