@@ -68,6 +68,23 @@ describe('a scheduled post', () => {
     for (const region of ['us', 'eu']) expect(await shownIn(region)).toEqual([idOf(post)]);
   });
 
+  it('R3 is noted as sent when another region has it, never before (seed 51494 of 2026-11-28)', async () => {
+    open();
+    const post = world.post('later');
+    await at('us', schedule(post, 10_000));
+    await world.time.sleep(1_000);
+    world.cut('us', 'eu');
+    await world.time.sleep(30_000);
+    expect([await shownIn('us'), await cell('us', post)]).toEqual([
+      [idOf(post)],
+      expect.objectContaining({ post }),
+    ]);
+    expect(await at('us', unschedule(post))).toBe('gone');
+    world.heal();
+    await world.until(async () => JSON.stringify(await cell('eu', post)).includes('sent'), 'noted');
+    expect(await shownIn('eu')).toEqual([idOf(post)]);
+  });
+
   it('R4 stays deleted, though another region sends it again', async () => {
     open();
     const post = world.post('later');

@@ -9,6 +9,7 @@ import {
   type Badge,
   type Cell,
   type Command,
+  type CommandOf,
   type Message,
   type Page,
   type Token,
@@ -262,7 +263,7 @@ export class Replica {
         // A replica without a strong half knows no members.
         if (options.workspaces !== undefined && options.workspaces.length > 0) await this.reach.command(post);
       },
-      post: (post) => this.#once(post),
+      post: (post) => this.#sent(post),
       failed: (error) =>
         // The words of a refusal may name a channel.
         options.notice({
@@ -335,6 +336,12 @@ export class Replica {
       `written in this region, but no other one confirmed it within ${ZONE_MS / 1000} s; send it again to wait on`,
       { retryAfter: 1 },
     );
+  }
+
+  #sent(post: CommandOf<'post'>): { posted: Promise<Answer>; stored: Promise<boolean> } {
+    const posted = this.#once(post);
+    const stored = this.#peers.zone.confirm(() => posted, ZONE_MS).then(({ reached }) => reached);
+    return { posted, stored };
   }
 
   /** However often it is asked for while it is under way. */

@@ -27,20 +27,24 @@ export type SchedulerParts = {
   time: Time;
   /** Rejects when the author may not post there now. */
   mayPost(post: CommandOf<'post'>): Promise<void>;
-  post(post: CommandOf<'post'>): Promise<unknown>;
+  /** `posted` when it is committed here; `stored` says whether another region has it too, after some seconds at the latest. */
+  post(post: CommandOf<'post'>): { posted: Promise<unknown>; stored: Promise<boolean> };
   failed(error: unknown): void;
 };
 
 /**
  * Sends scheduled posts when they are due: those of its own region at once, those of others a
  * minute later, in case their region is away. Two that send one are no harm, nor is a crash between
- * sending and noting it: the id is the post's own, so it is one message (R4). One process of a
- * region does this.
+ * sending and noting it: the id is the post's own, so it is one message (R4). It is noted when
+ * another region has the message: a note that outlives the disk on which alone the message was
+ * would keep everybody from sending it (R3). One process of a region does this.
  */
 export class Scheduler {
   readonly #parts: SchedulerParts;
   /** Posts of the last round that could not be sent for a reason that will pass: they hold up no other one. */
   #waiting = 0;
+  /** Sent, and not known to be in another region yet; by scope and key. */
+  readonly #unconfirmed = new Set<string>();
 
   constructor(parts: SchedulerParts) {
     this.#parts = parts;
@@ -62,8 +66,9 @@ export class Scheduler {
   async #round(signal: AbortSignal): Promise<void> {
     const { store, time, region } = this.#parts;
     const now = time.now();
-    const limit = PAGE + Math.min(this.#waiting, PASSED_OVER);
-    const due = await store.due({ region, own: now, others: now - OTHERS_WAIT_MS, limit });
+    const limit = PAGE + Math.min(this.#waiting + this.#unconfirmed.size, PASSED_OVER);
+    const all = await store.due({ region, own: now, others: now - OTHERS_WAIT_MS, limit });
+    const due = all.filter((cell) => !this.#unconfirmed.has(placeOf(cell)));
     const failures: unknown[] = [];
     for (let at = 0; at < due.length && !signal.aborted; at += PAGE) {
       const sent = await Promise.allSettled(due.slice(at, at + PAGE).map((cell) => this.#send(cell)));
@@ -87,12 +92,27 @@ export class Scheduler {
     if (!isTheirs) return this.#note(cell, { ...scheduled, failed: 'id-mismatch' });
     try {
       await this.#parts.mayPost(post);
-      await this.#parts.post(post);
+      const { posted, stored } = this.#parts.post(post);
+      stored.catch(() => undefined);
+      await posted;
+      void this.#noteWhenStored(cell, stored, { sent: true, at });
     } catch (error) {
       if (!(error instanceof CausewayError) || ERRORS[error.code].next === 'retry') throw error;
       return this.#note(cell, { ...scheduled, failed: error.code });
     }
-    await this.#note(cell, { sent: true, at });
+  }
+
+  /** Otherwise it is sent again in a later round, which finds it there and asks again. Never rejects. */
+  async #noteWhenStored(cell: Cell, stored: Promise<boolean>, value: Scheduled): Promise<void> {
+    const place = placeOf(cell);
+    this.#unconfirmed.add(place);
+    try {
+      if (await stored) await this.#note(cell, value);
+    } catch (error) {
+      this.#parts.failed(error);
+    } finally {
+      this.#unconfirmed.delete(place);
+    }
   }
 
   /**
@@ -113,3 +133,5 @@ export class Scheduler {
     });
   }
 }
+
+const placeOf = ({ scope, key }: Cell): string => `${scope} ${key}`;

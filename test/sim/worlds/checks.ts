@@ -1,8 +1,8 @@
-import { channelScope, messageScope, parseName, type Cell } from '@causeway/protocol';
+import { aboutScope, channelScope, messageScope, parseName, type Cell } from '@causeway/protocol';
 import { SEGMENT, Segment, integrate, unionOf, type Copy } from '@causeway/replica';
 import * as Y from 'yjs';
 import { countedFrom, countedIn } from '../counted.ts';
-import { CHANNELS, SCOPES, WORKSPACE } from './clients.ts';
+import { CHANNELS, SCOPES, WORKSPACE } from './workspace.ts';
 import { cellOf, type Ledger, type Sent } from './ledger.ts';
 import { KEPT_EDITS } from './witness.ts';
 import type { Region, World } from './world.ts';
@@ -50,6 +50,7 @@ export async function brokenRule(
   return (
     wrongContent(ledger, content) ??
     lost(ledger, content, states[0]!) ??
+    unsent(ledger, content, states[0]!) ??
     unread(world) ??
     (await wrongTables(world, content)) ??
     (await wrongMemory(world, states)) ??
@@ -125,12 +126,32 @@ function lost(ledger: Ledger, content: Content, { documents, cells }: Durable): 
     if (missing) return `R3 ${sent.command.kind} ${sent.id} is lost, acknowledged at level ${levels}`;
   }
   const orders = new Map([...ledger.sent.values()].map((sent) => [cellOf(sent)?.v, sent]));
-  for (const { scope, key, v } of cells)
-    if (v.includes('.') && cellOf(orders.get(v) ?? NOTHING)?.key !== key)
+  for (const { scope, key, v, value } of cells)
+    if (v.includes('.') && !isNote(key, value) && cellOf(orders.get(v) ?? NOTHING)?.key !== key)
       return `R4 the cell ${key} of ${scope} stands at ${v}, which nobody sent`;
   for (const { document, client, clock, region, excused } of ledger.typed)
     if (!excused && Y.getState(documents.get(document)!.doc.store, client) < clock)
       return `R3 ${client}:${clock} of ${document} is lost, acknowledged by ${region}`;
+  return undefined;
+}
+
+/** What the scheduler writes when a post was sent, or could not be. */
+const isNote = (key: string, value: unknown): boolean =>
+  key.startsWith('scheduled|') &&
+  typeof value === 'object' &&
+  value !== null &&
+  ('sent' in value || 'failed' in value);
+
+/** A post that waits for its time and that nobody cancels is a message when that has passed. */
+function unsent({ sent }: Ledger, content: Content, { cells }: Durable): string | undefined {
+  for (const { scope, key, value } of cells) {
+    if (!key.startsWith('scheduled|') || value === null) continue;
+    if (!isNote(key, value)) return `R3 ${key} of ${scope} is due and waits`;
+    const id = key.slice('scheduled|'.length);
+    if ('failed' in (value as object)) return `R3 ${key} of ${scope} failed: ${JSON.stringify(value)}`;
+    if (!content.has(id) && sent.has(id))
+      return `R3 the scheduled post ${id} is noted as sent, and is nowhere`;
+  }
   return undefined;
 }
 
@@ -307,8 +328,13 @@ const textOf = (
 ): string => JSON.stringify([id, author, body, t, editedAt ?? 0, [...reactions].sort()]);
 
 /** All scopes that a world may hold. */
-export const scopesOf = ({ posts }: Ledger): string[] => [
+export const scopesOf = ({ posts, sent }: Ledger): string[] => [
   ...SCOPES,
+  ...new Set(
+    [...sent.values()].flatMap(({ command }) =>
+      'canvas' in command ? [aboutScope(WORKSPACE, command.canvas)] : [],
+    ),
+  ),
   ...posts.map(({ id, command }) =>
     messageScope(WORKSPACE, command.kind === 'post' ? command.channel : '', id),
   ),

@@ -1,10 +1,6 @@
 import {
   CausewayError,
   base64url,
-  canvasName,
-  canvasesScope,
-  channelScope,
-  memberScope,
   type Ack,
   type Command,
   type CommandOf,
@@ -14,12 +10,10 @@ import { BusDown, Doubtful, Unavailable } from '@causeway/replica';
 import * as Y from 'yjs';
 import { isDone, type Ledger, type Sent } from './ledger.ts';
 import type { Process } from './process.ts';
+import { CANVASES, CHANNELS, MEMBERS, WORKSPACE } from './workspace.ts';
+import { workspaceCommand } from './workspace-commands.ts';
 import type { Region, World } from './world.ts';
 
-export const WORKSPACE = 'acme';
-export const CHANNELS = ['general', 'random'];
-export const MEMBERS = ['ada', 'bob', 'cyd'];
-export const CANVASES = [canvasName(WORKSPACE, 'plan'), canvasName(WORKSPACE, 'notes')];
 /** A client that hears nothing for so long tries elsewhere. */
 const PATIENCE_MS = 5_000;
 const TRIES = 5;
@@ -87,6 +81,15 @@ export class Clients {
     if (roll < 84) {
       const title = `canvas ${this.#number++}`;
       return ledger.add({ kind: 'canvas', workspace: WORKSPACE, member, nonce: this.#nonce(), title, v });
+    }
+    if (roll < 94) {
+      const frame = () => ({
+        workspace: WORKSPACE,
+        member: random.pick(MEMBERS),
+        nonce: this.#nonce(),
+        v: this.#v(),
+      });
+      return ledger.add(workspaceCommand(this.#world, ledger, { ...command, id }, frame));
     }
     return random.pick([...ledger.sent.values()]);
   }
@@ -369,10 +372,3 @@ const died = (process: Process): Promise<'died'> =>
     if (process.life.isDead) resolve('died');
     else process.life.death.addEventListener('abort', () => resolve('died'), { once: true });
   });
-
-/** Where the cells of this workspace are, those of messages apart. */
-export const SCOPES = [
-  canvasesScope(WORKSPACE),
-  ...CHANNELS.map((channel) => channelScope(WORKSPACE, channel)),
-  ...MEMBERS.map((member) => memberScope(WORKSPACE, member)),
-];

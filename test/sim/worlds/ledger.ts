@@ -1,13 +1,16 @@
 import {
+  aboutScope,
   canvasesScope,
   channelScope,
   commandId,
+  directChannel,
+  memberScope,
   messageScope,
   type Ack,
   type Command,
   type Token,
 } from '@causeway/protocol';
-import { orderOf } from '@causeway/replica';
+import { countOrder, orderOf } from '@causeway/replica';
 import type { Witness } from './witness.ts';
 
 /** A command that a client made, and what became of it. */
@@ -22,27 +25,57 @@ export type Sent = {
 /** An update of a canvas that lacked nothing where it was sent. */
 export type Typed = { document: string; client: number; clock: number; region: string; excused: boolean };
 
-/** The cell that a command sets, with its `v`. */
+/** The cell that a command sets, with its `v`; of the cells of a direct channel the one that says who is in it. */
 export function cellOf({ id, command }: Sent): { scope: string; key: string; v: string } | undefined {
+  if (command.kind === 'direct') {
+    const scope = channelScope(command.workspace, directChannel(command.workspace, command.members));
+    return { scope, key: 'members', v: countOrder(1) };
+  }
+  const place = placeOf(id, command);
+  if (place === undefined || !('v' in command)) return undefined;
+  return { ...place, v: orderOf(command.v, id) };
+}
+
+function placeOf(id: string, command: Command): { scope: string; key: string } | undefined {
+  const { workspace, member } = command;
+  const mine = memberScope(workspace, member);
   switch (command.kind) {
     case 'react':
       return {
-        scope: messageScope(command.workspace, command.channel, command.message),
-        key: `${command.emoji}|${command.member}`,
-        v: orderOf(command.v, id),
+        scope: messageScope(workspace, command.channel, command.message),
+        key: `${command.emoji}|${member}`,
       };
     case 'topic':
-      return {
-        scope: channelScope(command.workspace, command.channel),
-        key: 'topic',
-        v: orderOf(command.v, id),
-      };
+    case 'purpose':
+      return { scope: channelScope(workspace, command.channel), key: command.kind };
+    case 'pin':
+      return { scope: channelScope(workspace, command.channel), key: `pin|${command.message}` };
     case 'canvas':
-      return {
-        scope: canvasesScope(command.workspace),
-        key: `canvas|${id}`,
-        v: orderOf(command.v, id),
-      };
+      return { scope: canvasesScope(workspace), key: `canvas|${id}` };
+    case 'join':
+      return { scope: mine, key: `joined|${command.channel}` };
+    case 'mute':
+      return { scope: mine, key: `muted|${command.channel}` };
+    case 'star':
+      return { scope: mine, key: `starred|${command.channel}` };
+    case 'follow':
+      return { scope: mine, key: `follow|${command.channel}|${command.message}` };
+    case 'unread':
+      return { scope: mine, key: `unread|${command.channel}` };
+    case 'draft':
+      return { scope: mine, key: `draft|${command.channel}` };
+    case 'availability':
+      return { scope: mine, key: 'availability' };
+    case 'schedule':
+      return { scope: mine, key: `scheduled|${commandId(command.post)}` };
+    case 'unschedule':
+      return { scope: mine, key: `scheduled|${command.post}` };
+    case 'retitle':
+      return { scope: aboutScope(workspace, command.canvas), key: 'title' };
+    case 'share':
+      return { scope: aboutScope(workspace, command.canvas), key: `right|${command.to}` };
+    case 'version':
+      return { scope: aboutScope(workspace, command.canvas), key: `version|${id}` };
     default:
       return undefined;
   }

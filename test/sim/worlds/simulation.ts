@@ -135,6 +135,8 @@ async function unrest(world: World): Promise<string | undefined> {
     const why = await leftovers(database);
     if (why !== undefined) return `${name}: ${why}`;
   }
+  const waiting = world.regions.flatMap(({ database }) => database.witness.waitingPosts());
+  if (waiting.length > 0) return `${waiting[0]} waits for its time`;
   const commits = world.regions.map(({ database }) => database.commits);
   await world.time.sleep(1_200);
   if (world.regions.some(({ database }, at) => database.commits !== commits[at]))

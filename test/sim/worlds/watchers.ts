@@ -3,7 +3,7 @@ import { Segment, unionOf } from '@causeway/replica';
 import type { MemoryStore } from '@causeway/store';
 import * as Y from 'yjs';
 import type { Durable } from './checks.ts';
-import { CANVASES, CHANNELS, MEMBERS, WORKSPACE } from './clients.ts';
+import { CANVASES, CHANNELS, MEMBERS, WORKSPACE } from './workspace.ts';
 import type { Ledger } from './ledger.ts';
 import type { Process } from './process.ts';
 import { stretchesOf } from './witness.ts';

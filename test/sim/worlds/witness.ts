@@ -96,6 +96,18 @@ export class Witness {
     return this.#cells.get(scope)?.get(key);
   }
 
+  /** Scheduled posts that were neither sent nor cancelled. */
+  waitingPosts(): string[] {
+    return [...this.#cells.values()].flatMap((cells) =>
+      [...cells.values()]
+        .filter(
+          ({ key, value }) => key.startsWith('scheduled|') && value !== null && 'post' in (value as object),
+        )
+        .filter(({ value }) => !('failed' in (value as object)))
+        .map(({ key }) => key),
+    );
+  }
+
   /** Equal texts: the same structs and cells were committed, deletes apart. */
   text(): string {
     const clocks = this.documents().map((name) => [

@@ -54,10 +54,22 @@ export async function schedule(
  * Cancels a scheduled post. It comes too late, and says so, where the post is known to be sent; a
  * region that has not heard of either may still send it.
  */
-export function unschedule(context: Context, id: string, command: CommandOf<'unschedule'>): Promise<Answer> {
+export async function unschedule(
+  context: Context,
+  id: string,
+  command: CommandOf<'unschedule'>,
+): Promise<Answer> {
   const { workspace, member, post, v } = command;
+  const scope = memberScope(workspace, member);
   const change = { key: scheduledKey(post), v: orderOf(v, id), value: null };
-  return set(context, id, memberScope(workspace, member), v, [change], (each, seen) => {
+  const held = (await context.cells.open(scope)).get(change.key)?.value as Scheduled | null | undefined;
+  // It may be sent and not noted yet.
+  const sent =
+    held !== null && held !== undefined && 'post' in held
+      ? await context.lookup.segmentsOf(channelScope(workspace, held.post.channel), post)
+      : [];
+  return set(context, id, scope, v, [change], (each, seen) => {
+    if (sent.length > 0) throw wasSent(post);
     if (!seen.has(each.key))
       throw new CausewayError('not-here-yet', `no scheduled post ${post} is in this region (yet)`, {
         retryAfter: 1,
