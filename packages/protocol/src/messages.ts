@@ -1,4 +1,4 @@
-import type { CommandOf } from './commands.ts';
+import type { CommandOf, Right } from './commands.ts';
 import type { ErrorCode } from './errors.ts';
 
 /** A message as readers see it: the union of its copies and the winner of its edits. */
@@ -56,6 +56,17 @@ export type CanvasVersion = {
   at: number;
   /** Bytes of the copy that was made; 0 for that of an empty canvas, which has no document. */
   bytes: number;
+};
+
+/** A version in the list of a canvas' versions; `document` opens it read-only. */
+export type ListedVersion = CanvasVersion & { id: string; document: string };
+
+/** Who may do what with a canvas: its author everything, others what is said for them, else for `*`, else edit. */
+export type CanvasShares = {
+  /** Absent while the region does not have the canvas in its list. */
+  author?: string;
+  yours: Right;
+  items: { to: string; right: Right }[];
 };
 
 /** The cell `scheduled|<id of the post>` of a member; null when it was cancelled. */

@@ -55,8 +55,7 @@ export class CanvasRights {
     const of = canvasOf(name);
     if (of === undefined) return () => undefined;
     const look = (): Promise<void> => this.mustSee(of.workspace, of.canvas, member);
-    const stop = this.#cells.subscribe(aboutScope(of.workspace, of.canvas), (_scope, cells) => {
-      if (!cells.some(({ key }) => key.startsWith('right|'))) return;
+    const stop = this.watch(name, () => {
       look().catch((error: unknown) => ended(error instanceof CausewayError ? error : undefined));
     });
     // Watched first: a right that is taken away meanwhile is seen by one or the other.
@@ -67,6 +66,15 @@ export class CanvasRights {
       throw error;
     }
     return stop;
+  }
+
+  /** Calls `changed` when what members may do with the canvas that this is a name of may have changed. */
+  watch(name: string, changed: () => void): () => void {
+    const of = canvasOf(name);
+    if (of === undefined) return () => undefined;
+    return this.#cells.subscribe(aboutScope(of.workspace, of.canvas), (_scope, cells) => {
+      if (cells.some(({ key }) => key.startsWith('right|'))) changed();
+    });
   }
 }
 

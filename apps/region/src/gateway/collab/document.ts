@@ -36,10 +36,16 @@ type Open = {
   identity: Identity;
   /** The document's full name; nothing for the session's own, which holds nothing. */
   name: string | undefined;
+  isCanvas: boolean;
   isWritable: boolean;
   subscription: DocumentSubscription | undefined;
+  /** Those who may only look at a canvas are seen in it too. */
   awareness: AwarenessSubscription | undefined;
+  /** Ends hearing of rights. */
+  unwatch(): void;
 };
+
+type Checked = Pick<Open, 'opened' | 'identity' | 'name' | 'isCanvas' | 'isWritable'>;
 
 const SESSION = /^([^/]+)\/session$/;
 const NOTHING = Uint8Array.of(0);
@@ -99,13 +105,16 @@ export class CollabDocument {
     else this.#act(this.#open, message);
   }
 
-  /** Asks again whether the member may have it. Never rejects. */
+  /** Asks again whether the member may have it, and write it. Never rejects. */
   async lookAgain(): Promise<void> {
-    const open = this.#open;
     // One that is opening asks at its end.
-    if (open === undefined) return;
+    if (this.#open !== undefined) await this.#lookAt(this.#open);
+  }
+
+  async #lookAt(open: Open): Promise<void> {
     try {
-      await this.#check(open.identity);
+      const { isWritable } = await this.#check(open.identity);
+      await this.#allow(open, isWritable);
     } catch (error) {
       if (!this.#isClosed) this.#parts.closed(error);
     }
@@ -121,15 +130,21 @@ export class CollabDocument {
 
   /** The document that the conversation of a socket has to itself: it holds nothing and takes nothing. */
   async #openSession(identity: Identity): Promise<Open> {
-    return { ...(await this.#check(identity)), subscription: undefined, awareness: undefined };
+    return {
+      ...(await this.#check(identity)),
+      subscription: undefined,
+      awareness: undefined,
+      unwatch: () => undefined,
+    };
   }
 
   async #openDocument(identity: Identity): Promise<Open> {
     const { outgoing, messages, rooms, closed } = this.#parts;
-    const { opened, name, isWritable } = await this.#check(identity);
-    const document = name!;
+    const checked = await this.#check(identity);
+    const { replica } = checked.opened;
+    const document = checked.name!;
     const subscription = await DocumentSubscription.open({
-      replica: opened.replica,
+      replica,
       document,
       member: identity.member,
       outgoing,
@@ -138,15 +153,16 @@ export class CollabDocument {
       dropped: (why) =>
         closed(why ?? new CausewayError('not-committed', 'a write failed; reconnect to go on')),
     });
-    const open: Open = { opened, identity, name, isWritable, subscription, awareness: undefined };
+    const unwatch = replica.rights.watch(document, () => void this.#lookAt(open));
+    const open: Open = { ...checked, subscription, awareness: undefined, unwatch };
     try {
       // Once more: what changed while it was loaded was told to nobody.
-      await this.#check(identity);
+      open.isWritable = (await this.#check(identity)).isWritable;
     } catch (error) {
       letGo(open);
       throw error;
     }
-    if (this.#isClosed || !isWritable) return open;
+    if (this.#isClosed || !open.isCanvas) return open;
     const { member } = identity;
     open.awareness = new AwarenessSubscription({
       rooms,
@@ -159,7 +175,7 @@ export class CollabDocument {
   }
 
   /** What the member may do with it now. */
-  async #check(identity: Identity): Promise<Pick<Open, 'opened' | 'identity' | 'name' | 'isWritable'>> {
+  async #check(identity: Identity): Promise<Checked> {
     const { access } = this.#parts;
     const workspace = SESSION.exec(this.#documentName)?.[1];
     if (workspace !== undefined)
@@ -167,14 +183,26 @@ export class CollabDocument {
         opened: await access.workspace(identity, workspace),
         identity,
         name: undefined,
+        isCanvas: false,
         isWritable: false,
       };
     const { name, ...opened } = await access.document(identity, this.#documentName);
     const document = await existingDocument(opened.replica, name);
+    const isCanvas = name.kind === 'canvas';
     const isWritable =
-      name.kind === 'canvas' &&
-      (await opened.replica.rights.of(name.workspace, name.canvas, identity.member)) === 'edit';
-    return { opened, identity, name: document, isWritable };
+      isCanvas && (await opened.replica.rights.of(name.workspace, name.canvas, identity.member)) === 'edit';
+    return { opened, identity, name: document, isCanvas, isWritable };
+  }
+
+  /** Tells a client that it may write from now on, or may not; and asks for what it wrote before it might. */
+  async #allow(open: Open, isWritable: boolean): Promise<void> {
+    if (this.#isClosed || open.isWritable === isWritable) return;
+    open.isWritable = isWritable;
+    const { outgoing, messages } = this.#parts;
+    outgoing.say(messages.authenticated(isWritable));
+    if (!isWritable || open.subscription === undefined) return;
+    const ours = await open.subscription.stateVector();
+    if (!this.#isClosed) outgoing.say(messages.step1(ours));
   }
 
   #act(open: Open, message: Content): void {
@@ -250,7 +278,8 @@ export class CollabDocument {
   }
 }
 
-function letGo({ subscription, awareness }: Open): void {
+function letGo({ subscription, awareness, unwatch }: Open): void {
+  unwatch();
   subscription?.close();
   awareness?.close();
 }

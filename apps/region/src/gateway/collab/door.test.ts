@@ -315,7 +315,7 @@ const updateOf = (value: string, key: string): Uint8Array => {
 };
 
 describe('canvases with rights and versions, with the stock provider', () => {
-  it('R12 who may view reads, who may not see is refused at once and while it is open', async () => {
+  it('R12 who may view reads and is seen, who may write again is told so, who may not see is refused at once and while it is open', async () => {
     const name = await canvas();
     const id = name.split('/')[2]!;
     const share = (right: string) =>
@@ -333,6 +333,18 @@ describe('canvases with rights and versions, with the stock provider', () => {
     viewer.doc.getText('text').insert(0, 'not ');
     await expect.poll(() => viewer.provider.unsyncedChanges, patience).toBe(1);
     expect(textOf((await region.replica.documents.open(name)).doc)).toBe('hello');
+    viewer.provider.setAwarenessField('user', 'ben');
+    const seen = (): unknown[] => [...ada.provider.awareness!.getStates().values()];
+    await expect.poll(seen, patience).toContainEqual({ user: 'ben' });
+    await share('edit');
+    await expect.poll(() => viewer.provider.authorizedScope, patience).toBe('read-write');
+    await expect.poll(() => textOf(ada.doc), patience).toBe('not hello');
+    await share('view');
+    await expect.poll(() => viewer.provider.authorizedScope, patience).toBe('readonly');
+    viewer.doc.getText('text').insert(0, 'never ');
+    ada.doc.getText('text').insert(9, '!');
+    await expect.poll(() => textOf(viewer.doc), patience).toBe('never not hello!');
+    expect(textOf(ada.doc)).toBe('not hello!');
     await share('none');
     await expect.poll(() => viewer.closes[0] ?? '', patience).toContain('forbidden');
     const refused = open(socket(), name, await region.token({ sub: 'ben' }));

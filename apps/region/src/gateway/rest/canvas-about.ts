@@ -6,8 +6,11 @@ import {
   RightBody,
   aboutScope,
   versionName,
+  type CanvasShares,
   type CanvasVersion,
   type Cell,
+  type ListedVersion,
+  type Right,
 } from '@causeway/protocol';
 import { Type, type Static } from 'typebox';
 import {
@@ -58,12 +61,10 @@ export const canvasAboutRoutes: Routes = (server, parts) => {
       const { canvas } = request.params;
       const items = cells
         .filter(({ key }) => key.startsWith('right|'))
-        .map(({ key, value }) => ({ to: key.slice('right|'.length), right: value }));
-      return {
-        author: await replica.rights.author(workspace.id, canvas),
-        yours: await replica.rights.of(workspace.id, canvas, member),
-        items,
-      };
+        .map(({ key, value }) => ({ to: key.slice('right|'.length), right: value as Right }));
+      const author = await replica.rights.author(workspace.id, canvas);
+      const yours = await replica.rights.of(workspace.id, canvas, member);
+      return { ...(author === undefined ? {} : { author }), yours, items } satisfies CanvasShares;
     },
   );
 
@@ -101,7 +102,7 @@ export const canvasAboutRoutes: Routes = (server, parts) => {
         .map(({ key, value }) => {
           const id = key.slice('version|'.length);
           const document = versionName(scene.workspace.id, request.params.canvas, id);
-          return { id, ...(value as CanvasVersion), document };
+          return { id, ...(value as CanvasVersion), document } satisfies ListedVersion;
         });
       return { items };
     },
