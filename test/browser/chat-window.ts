@@ -1,17 +1,14 @@
 import type { Browser, Locator, Page } from 'playwright-core';
+import { complaintsOf } from './complaints.ts';
 
 /** One window of the chat page, as a person uses it. Everything here waits for what it says. */
 export class ChatWindow {
   readonly page: Page;
-  /** What the page complained about. */
-  readonly complaints: string[] = [];
+  readonly complaints: readonly string[];
 
   private constructor(page: Page) {
     this.page = page;
-    page.on('pageerror', (error) => this.complaints.push(error.message));
-    page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') this.complaints.push(message.text());
-    });
+    this.complaints = complaintsOf(page);
   }
 
   /** Opens the page at a place, in a browser of its own, and waits until it is live. */

@@ -1,7 +1,6 @@
 import type { ChannelEntry, Client, ConnectionStatus } from '@causeway/client';
 import { useChannels, useObservable } from '@causeway/client/react';
-import { useCallback, useEffect, useState } from 'react';
-import { CanvasPane } from './canvas/canvas-pane.tsx';
+import { Suspense, lazy, useCallback, useEffect, useState } from 'react';
 import { useCanvases } from './canvas/use-canvases.ts';
 import { ChannelPane } from './chat/channel-pane.tsx';
 import { titleOf } from './chat/channel-title.ts';
@@ -14,6 +13,9 @@ import { TopBar } from './top-bar.tsx';
 import type { World } from './world/control.ts';
 import { useWorld } from './world/use-world.ts';
 import { WorldPanel } from './world/world-panel.tsx';
+
+/** The editor is half of the page, and only canvases need it. */
+const CanvasPane = lazy(() => import('./canvas/canvas-pane.tsx'));
 
 /** The page: asks the local world what there is, then shows one place of it. */
 export function App() {
@@ -128,13 +130,16 @@ function Workspace({ client, members, place, go, onConnection }: WorkspaceProps)
       />
       <main>
         {canvas !== undefined ? (
-          <CanvasPane
-            key={canvas}
-            client={client}
-            id={canvas}
-            title={canvases.find(({ id }) => id === canvas)?.title ?? 'Canvas'}
-            onConnection={onConnection}
-          />
+          <Suspense fallback={<p className="edge faint">Opening …</p>}>
+            <CanvasPane
+              key={canvas}
+              client={client}
+              id={canvas}
+              title={canvases.find(({ id }) => id === canvas)?.title ?? 'Canvas'}
+              changed={look}
+              onConnection={onConnection}
+            />
+          </Suspense>
         ) : entry === undefined ? (
           <p className="notice warn" role="alert">
             There is no channel “{channel}” here. Choose one on the left.

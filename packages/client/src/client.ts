@@ -8,11 +8,14 @@ import {
   type Ack,
   type AvailabilityMode,
   type Canvas,
+  type CanvasShares,
   type Command,
   type Deed,
+  type ListedVersion,
   type Right,
+  type Token,
 } from '@causeway/protocol';
-import { CanvasText } from './canvas-text.ts';
+import { CanvasDocument } from './canvas-document.ts';
 import { ChannelFeed } from './channel-feed.ts';
 import { ClientClock } from './client-clock.ts';
 import { CommandMaker } from './command-maker.ts';
@@ -119,7 +122,7 @@ export class Client {
   readonly #own: OwnCells;
   readonly #channels: ChannelList;
   readonly #feeds = new Set<ChannelFeed>();
-  readonly #canvases = new Set<CanvasText>();
+  readonly #canvases = new Set<CanvasDocument>();
   readonly #closed = new AbortController();
   readonly #names: ReturnType<typeof setInterval>;
   #keeping: ReturnType<typeof setTimeout> | undefined;
@@ -368,9 +371,20 @@ export class Client {
     return this.#add(this.#make.restore(canvas, version));
   }
 
-  /** Opens a canvas as text until it or the client is closed. */
-  openCanvas(id: string): CanvasText {
-    const canvas = new CanvasText(this.#session, canvasName(this.workspace.id, id), this.member);
+  /** The versions of a canvas, newest first; with `after`, as of that write, or `not-here-yet`. */
+  canvasVersions(canvas: string, after?: Token, signal?: AbortSignal): Promise<ListedVersion[]> {
+    return this.#parts.api.canvasVersions(this.workspace.id, canvas, after, signal);
+  }
+
+  /** Who may do what with a canvas; `after` as above. */
+  canvasRights(canvas: string, after?: Token, signal?: AbortSignal): Promise<CanvasShares> {
+    return this.#parts.api.canvasRights(this.workspace.id, canvas, after, signal);
+  }
+
+  /** Opens a canvas for an editor until it or the client is closed. */
+  openCanvas(id: string): CanvasDocument {
+    const name = canvasName(this.workspace.id, id);
+    const canvas = new CanvasDocument(this.#session, name, () => this.#canvases.delete(canvas));
     this.#canvases.add(canvas);
     return canvas;
   }

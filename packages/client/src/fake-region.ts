@@ -15,7 +15,7 @@ import * as decoding from 'lib0/decoding';
 import * as encoding from 'lib0/encoding';
 import * as sync from 'y-protocols/sync';
 import * as Y from 'yjs';
-import { AUTH, FRAME, frame, readFrame } from './link/frames.ts';
+import { AUTH, FRAME, SCOPE, SYNC, frame, readFrame } from './link/frames.ts';
 
 const WORKSPACE = { id: 'acme', slug: 'acme', name: 'Acme', zone: 'global', home: 'us-east', member: 'ada' };
 
@@ -24,6 +24,8 @@ export class FakeRegion {
   readonly segments = new Map<number, Segment>();
   /** By name. */
   readonly canvases = new Map<string, Y.Doc>();
+  /** Canvases that may be viewed only. */
+  readonly viewed = new Set<string>();
   /** Documents that nobody is let into, and why: `<code>: <what to do>`. */
   readonly denied = new Map<string, string>();
   /** Tokens that nobody is let in with. */
@@ -163,6 +165,8 @@ export class FakeSocket extends EventTarget {
     if (!this.open.has(name)) return;
     if (type === FRAME.stateless) return this.#take(name, decoding.readVarString(from));
     if (type !== FRAME.sync) return;
+    if (decoding.peekVarUint(from) !== SYNC.step1 && !this.#mayWrite(name))
+      return this.say(name, FRAME.syncStatus, (to) => encoding.writeVarUint(to, 0));
     const answer = encoding.createEncoder();
     sync.readSyncMessage(from, answer, this.#region.documentOf(name) ?? new Y.Doc(), this);
     if (encoding.hasContent(answer))
@@ -183,6 +187,14 @@ export class FakeSocket extends EventTarget {
   converse(content: Record<string, unknown>): void {
     if (this.open.has(SESSION))
       this.say(SESSION, FRAME.stateless, (to) => encoding.writeVarString(to, JSON.stringify(content)));
+  }
+
+  /** Says what the client may do with a document that it was let into. */
+  grant(name: string): void {
+    this.say(name, FRAME.auth, (to) => {
+      encoding.writeVarUint(to, AUTH.granted);
+      encoding.writeVarString(to, this.#mayWrite(name) ? SCOPE.write : SCOPE.read);
+    });
   }
 
   /** One document ends; the others go on. */
@@ -206,10 +218,13 @@ export class FakeSocket extends EventTarget {
       ? 'unauthorized: the token was refused'
       : this.#region.denied.get(name);
     if (why !== undefined)
-      return this.say(name, FRAME.auth, (to) => {
-        encoding.writeVarUint(to, AUTH.denied);
-        encoding.writeVarString(to, why);
-      });
+      // No answer comes before its question was sent.
+      return queueMicrotask(() =>
+        this.say(name, FRAME.auth, (to) => {
+          encoding.writeVarUint(to, AUTH.denied);
+          encoding.writeVarString(to, why);
+        }),
+      );
     const doc = this.#region.documentOf(name);
     const update = (update: Uint8Array, origin: unknown): void => {
       if (origin !== this) this.say(name, FRAME.sync, (to) => sync.writeUpdate(to, update));
@@ -217,12 +232,13 @@ export class FakeSocket extends EventTarget {
     doc?.on('update', update);
     this.admitted.push(name);
     this.open.set(name, () => doc?.off('update', update));
-    this.say(name, FRAME.auth, (to) => {
-      encoding.writeVarUint(to, AUTH.granted);
-      encoding.writeVarString(to, this.#region.canvases.has(name) ? 'read-write' : 'readonly');
-    });
+    this.grant(name);
     // What does the client have that is not here?
     if (this.#region.canvases.has(name)) this.say(name, FRAME.sync, (to) => sync.writeSyncStep1(to, doc!));
+  }
+
+  #mayWrite(name: string): boolean {
+    return this.#region.canvases.has(name) && !this.#region.viewed.has(name);
   }
 
   #forget(name: string): void {

@@ -1,4 +1,4 @@
-export { CanvasText, type CanvasSnapshot, type TextChange } from './canvas-text.ts';
+export { CanvasDocument, type CanvasSnapshot } from './canvas-document.ts';
 export { ChannelFeed, type ChannelSnapshot } from './channel-feed.ts';
 export { ClientClock } from './client-clock.ts';
 export { Client, connect, type ConnectOptions } from './client.ts';

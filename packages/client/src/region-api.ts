@@ -6,9 +6,11 @@ import {
   encodeToken,
   type Ack,
   type Canvas,
+  type CanvasShares,
   type ChangeCommand,
   type Command,
   type ErrorCode,
+  type ListedVersion,
   type Message,
   type Page,
   type Problem,
@@ -121,6 +123,29 @@ export class RegionApi {
     return items;
   }
 
+  /** The versions of a canvas, newest first; `after` as of `messages`. */
+  async canvasVersions(
+    workspace: string,
+    canvas: string,
+    after?: Token,
+    signal?: AbortSignal,
+  ): Promise<ListedVersion[]> {
+    const path = pathOf('workspaces', workspace, 'canvases', canvas, 'versions');
+    const { items } = await this.#read<{ items: ListedVersion[] }>(`${path}${asOf(after)}`, signal);
+    return items;
+  }
+
+  /** Who may do what with a canvas; `after` as of `messages`. */
+  canvasRights(
+    workspace: string,
+    canvas: string,
+    after?: Token,
+    signal?: AbortSignal,
+  ): Promise<CanvasShares> {
+    const path = pathOf('workspaces', workspace, 'canvases', canvas, 'rights');
+    return this.#read(`${path}${asOf(after)}`, signal);
+  }
+
   /** Sends a command. A repeat is the same request to the letter, and has the effect of one (R4). */
   execute(command: Command, signal?: AbortSignal): Promise<Ack> {
     const { method, path, fields } = requestOf(command);
@@ -190,6 +215,10 @@ export class RegionApi {
     }
   }
 }
+
+/** Asks for the state after a write; nothing of the kind without a token. */
+const asOf = (after: Token | undefined): string =>
+  after === undefined ? '' : `?${new URLSearchParams({ after: encodeToken(after) })}`;
 
 /**
  * No answer, or one that no region gives. A write may have been committed all the same, which is

@@ -1,40 +1,93 @@
-import type { Client, ConnectionStatus } from '@causeway/client';
-import { useEffect } from 'react';
+import type { CanvasSnapshot, Client, ConnectionStatus } from '@causeway/client';
 import { useObservable, useOpened } from '@causeway/client/react';
+import { useEffect, useState } from 'react';
 import { inWords } from '../words.ts';
-import { SharedTextarea } from './shared-textarea.tsx';
+import { CanvasEditor } from './canvas-editor.tsx';
+import { CanvasFailures } from './canvas-failures.tsx';
+import { CanvasTitle } from './canvas-title.tsx';
+import { PeopleHere } from './people-here.tsx';
+import { Sharing } from './sharing.tsx';
+import { useAbout } from './use-about.ts';
+import { VersionsPanel } from './versions-panel.tsx';
 
 type Props = {
   client: Client;
   id: string;
   title: string;
+  /** Something about it that the list of canvases shows has changed. */
+  changed(): void;
   onConnection(connection: ConnectionStatus): void;
 };
 
-/** One canvas, open for writing. */
-export function CanvasPane({ client, id, title, onConnection }: Props) {
+/** One canvas: its text, who is at it, its versions, and what others may do with it. */
+export default function CanvasPane({ client, id, title, changed, onConnection }: Props) {
   const canvas = useOpened(client, (owner) => owner.openCanvas(id));
   const snapshot = useObservable(canvas);
+  const [{ versions, shares }, lookAfter] = useAbout(client, id);
+  const [showsVersions, setShowsVersions] = useState(false);
   const connection = snapshot?.connection ?? 'connecting';
   useEffect(() => onConnection(connection), [connection, onConnection]);
+
+  const mayEdit = snapshot?.right === 'edit' && connection !== 'stopped';
+  const retitle = (text: string) => client.retitleCanvas(id, text).then(changed);
+  const keep = (name: string) => client.keepVersion(id, name).then(({ token }) => lookAfter(token));
+  const restore = (version: string) => client.restoreVersion(id, version);
+  const share = (right: 'edit' | 'view' | 'none') =>
+    client.shareCanvas(id, '*', right).then(({ token }) => lookAfter(token));
+
   return (
     <section className="pane" aria-label={`Canvas ${title}`}>
-      <header className="pane-head">
-        <h1>
-          <span className="faint">▤</span> {title}
-        </h1>
-        <p className="faint topic">
-          {snapshot === undefined || snapshot.others.length === 0
-            ? 'Everybody in the workspace may write here.'
-            : `Also here: ${snapshot.others.join(', ')}`}
-        </p>
+      <header className="pane-head canvas-head">
+        <span className="faint" aria-hidden="true">
+          ▤
+        </span>
+        <CanvasTitle title={title} retitle={mayEdit ? retitle : undefined} />
+        {snapshot?.right === 'view' ? <span className="tag">view only</span> : null}
+        <span className="spacer" />
+        {snapshot === undefined ? null : <PeopleHere awareness={snapshot.awareness} member={client.member} />}
+        <Sharing shares={shares} member={client.member} share={share} />
+        <button type="button" aria-expanded={showsVersions} onClick={() => setShowsVersions(!showsVersions)}>
+          Versions
+        </button>
       </header>
-      {snapshot?.error === undefined ? null : (
-        <p className="notice warn" role="alert">
-          {inWords(snapshot.error)} What you write stays here until then.
-        </p>
-      )}
-      {canvas === undefined ? null : <SharedTextarea canvas={canvas} label={`Text of ${title}`} />}
+      <Trouble snapshot={snapshot} />
+      <div className="canvas-body">
+        {snapshot === undefined || !isToBeSeen(snapshot) ? (
+          <p className="edge faint">{snapshot?.error === undefined ? 'Opening …' : null}</p>
+        ) : (
+          <CanvasEditor
+            key={snapshot.doc.guid}
+            doc={snapshot.doc}
+            awareness={snapshot.awareness}
+            member={client.member}
+            isEditable={mayEdit}
+          />
+        )}
+        {showsVersions ? (
+          <VersionsPanel
+            versions={versions}
+            keep={mayEdit ? keep : undefined}
+            restore={mayEdit ? restore : undefined}
+          />
+        ) : null}
+      </div>
+      <CanvasFailures client={client} canvas={id} />
     </section>
+  );
+}
+
+/** A region has shown it, and it was not taken away since. */
+const isToBeSeen = ({ right, connection, error }: CanvasSnapshot): boolean =>
+  right !== undefined && connection !== 'connecting' && error?.code !== 'forbidden';
+
+function Trouble({ snapshot }: { snapshot: CanvasSnapshot | undefined }) {
+  if (snapshot?.error === undefined) return null;
+  return (
+    <p className="notice warn" role="alert">
+      {inWords(snapshot.error)}
+      {snapshot.right === 'edit' && snapshot.connection !== 'stopped'
+        ? ' What you write stays here until then.'
+        : null}
+    </p>
   );
 }

@@ -29,7 +29,13 @@ const WHAT: Record<OutboxEntry['command']['kind'], string> = {
 };
 
 /** A command that was given up: why, and what can be done about it. */
-export function Failure({ entry, actions }: { entry: OutboxEntry; actions: Actions }) {
+export function Failure({
+  entry,
+  actions,
+}: {
+  entry: OutboxEntry;
+  actions: Pick<Actions, 'retry' | 'discard'>;
+}) {
   return (
     <p className="failure" role="alert">
       {WHAT[entry.command.kind]} {entry.error === undefined ? null : inWords(entry.error)}{' '}

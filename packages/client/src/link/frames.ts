@@ -20,6 +20,8 @@ export const FRAME = {
 
 /** What an `auth` frame is. */
 export const AUTH = { token: 0, denied: 1, granted: 2 } as const;
+/** How much is granted. */
+export const SCOPE = { write: 'read-write', read: 'readonly' } as const;
 /** What a `sync` frame is (y-protocols). */
 export const SYNC = { step1: 0, step2: 1, update: 2 } as const;
 

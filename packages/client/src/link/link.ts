@@ -7,7 +7,7 @@ import { backoffMs } from '../backoff.ts';
 import { Listeners } from '../listeners.ts';
 import { asCausewayError, isRetryable, waitMs } from '../retryable.ts';
 import type { Credentials } from './credentials.ts';
-import { AUTH, FRAME, PONG, SYNC, frame, isPing, readFrame, signIn } from './frames.ts';
+import { AUTH, FRAME, PONG, SCOPE, SYNC, frame, isPing, readFrame, signIn } from './frames.ts';
 
 /** `live`: what the region has is here. `stopped`: it will not come back by itself, see `error`. */
 export type ConnectionStatus = 'connecting' | 'live' | 'reconnecting' | 'stopped';
@@ -15,8 +15,8 @@ export type Connection = { status: ConnectionStatus; error?: CausewayError };
 
 /** Who speaks about one document. */
 export type Speaker = {
-  /** The region lets us in, on a new connection: say what is here. */
-  joined(): void;
+  /** The region lets us in, on a new connection or with another right: say what is here. */
+  joined(mayWrite: boolean): void;
   /** A frame about the document. */
   heard(type: number, from: decoding.Decoder): void;
   /** Not in any more; with `isOver` it does not come back by itself. */
@@ -48,6 +48,7 @@ const OPEN_MS = 10_000;
 type Room = {
   speakers: Set<Speaker>;
   isJoined: boolean;
+  mayWrite: boolean;
   attempts: number;
   timer?: ReturnType<typeof setTimeout>;
 };
@@ -87,7 +88,7 @@ export class Link {
   attach(name: string, speaker: Speaker): Line {
     let room = this.#rooms.get(name);
     if (room === undefined) {
-      this.#rooms.set(name, (room = { speakers: new Set(), isJoined: false, attempts: 0 }));
+      this.#rooms.set(name, (room = { speakers: new Set(), isJoined: false, mayWrite: false, attempts: 0 }));
       if (this.#isOpen) this.#send(signIn(name, this.#token));
     }
     const mine = room;
@@ -95,7 +96,7 @@ export class Link {
     // Not before its owner has the line.
     queueMicrotask(() => {
       if (!mine.speakers.has(speaker)) return;
-      if (mine.isJoined) speaker.joined();
+      if (mine.isJoined) speaker.joined(mine.mayWrite);
       else if (this.#connection.status === 'stopped') speaker.left(this.#connection.error, true);
     });
     return {
@@ -195,11 +196,12 @@ export class Link {
     if (what === AUTH.denied)
       return this.#refused(name, room, errorOfText(decoding.readVarString(from), 'forbidden'));
     room.isJoined = true;
+    room.mayWrite = decoding.readVarString(from) === SCOPE.write;
     room.attempts = 0;
     this.#attempts = 0;
     this.#isDoubtful = false;
     this.#become({ status: 'live' });
-    for (const speaker of room.speakers) speaker.joined();
+    for (const speaker of room.speakers) speaker.joined(room.mayWrite);
   }
 
   /** One document is refused or ended, the others go on. */

@@ -16,7 +16,7 @@ import type { ConnectionStatus, Line, Link } from './link.ts';
 export type DocumentOptions = {
   /** `<workspace>/segment/<channel>/<n>` or `<workspace>/canvas/<id>`. */
   name: string;
-  /** Status or error changed. */
+  /** Anything but the content changed. */
   changed(): void;
   /** Hear of others who have it open, and tell them of us. */
   withAwareness?: boolean;
@@ -34,6 +34,9 @@ export class LinkedDocument {
   readonly #awareness: Awareness | undefined;
   #status: ConnectionStatus = 'connecting';
   #error: CausewayError | undefined;
+  #mayWrite: boolean | undefined;
+  #hasWritten = false;
+  #isRefused = false;
   #isClosed = false;
 
   constructor(link: Link, { name, changed, withAwareness = false }: DocumentOptions) {
@@ -41,12 +44,14 @@ export class LinkedDocument {
     this.#changed = changed;
     if (withAwareness) this.#awareness = new Awareness(this.doc);
     this.#line = link.attach(name, {
-      joined: () => this.#joined(),
+      joined: (mayWrite) => this.#joined(mayWrite),
       heard: (type, from) => this.#heard(type, from),
       left: (error, isOver) => this.#left(error, isOver),
     });
     this.doc.on('update', (update: Uint8Array, origin: unknown) => {
-      if (origin !== this) this.#line.send(FRAME.sync, (to) => sync.writeUpdate(to, update));
+      if (origin === this) return;
+      this.#hasWritten = true;
+      this.#line.send(FRAME.sync, (to) => sync.writeUpdate(to, update));
     });
     this.#awareness?.on('update', this.#tellAwareness);
   }
@@ -58,6 +63,16 @@ export class LinkedDocument {
   /** Why it is not live. */
   get error(): CausewayError | undefined {
     return this.#error;
+  }
+
+  /** Whether the region takes what is written here; undefined until it has let us in. */
+  get mayWrite(): boolean | undefined {
+    return this.#mayWrite;
+  }
+
+  /** Something that was written here will never be taken. */
+  get isRefused(): boolean {
+    return this.#isRefused;
   }
 
   /** Who is here; only with `withAwareness`. */
@@ -76,6 +91,11 @@ export class LinkedDocument {
     Y.applyUpdate(this.doc, update, this);
   }
 
+  /** Neither says nor hears anything from now on; what is here stays. */
+  detach(): void {
+    this.#line.close();
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -86,7 +106,11 @@ export class LinkedDocument {
     this.doc.destroy();
   }
 
-  #joined(): void {
+  #joined(mayWrite: boolean): void {
+    if (this.#mayWrite !== mayWrite) {
+      this.#mayWrite = mayWrite;
+      this.#changed();
+    }
     this.#line.send(FRAME.sync, (to) => sync.writeSyncStep1(to, this.doc));
     const awareness = this.#awareness;
     if (awareness === undefined) return;
@@ -103,6 +127,7 @@ export class LinkedDocument {
     else if (type === FRAME.awareness && this.#awareness !== undefined)
       applyAwarenessUpdate(this.#awareness, decoding.readVarUint8Array(from), this);
     else if (type === FRAME.queryAwareness) this.#answerAwareness();
+    else if (type === FRAME.syncStatus) this.#answered(decoding.readVarUint(from) === 1);
   }
 
   #sync(from: decoding.Decoder): void {
@@ -111,6 +136,13 @@ export class LinkedDocument {
     if (encoding.hasContent(answer))
       this.#line.send(FRAME.sync, (to) => encoding.writeUint8Array(to, encoding.toUint8Array(answer)));
     if (what === SYNC.step2) this.#become('live');
+  }
+
+  /** The region has committed what we said, or never will. One that lost its disk lacks what others wrote, too. */
+  #answered(isCommitted: boolean): void {
+    if (isCommitted || !this.#hasWritten || this.#isRefused) return;
+    this.#isRefused = true;
+    this.#changed();
   }
 
   #answerAwareness(): void {

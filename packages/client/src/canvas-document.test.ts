@@ -1,7 +1,7 @@
 import { canvasName } from '@causeway/protocol';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import * as Y from 'yjs';
-import { CanvasText } from './canvas-text.ts';
+import { CanvasDocument } from './canvas-document.ts';
 import { FakeRegion, webSocketOf } from './fake-region.ts';
 import { Credentials } from './link/credentials.ts';
 import { Session } from './link/session.ts';
@@ -9,10 +9,8 @@ import { Session } from './link/session.ts';
 const nth = (generation: number): string => canvasName('acme', 'plan', generation);
 
 let region: FakeRegion;
-let canvas: CanvasText;
+let canvas: CanvasDocument;
 let session: Session;
-/** What a text area that follows the changes of others shows. */
-let shown: string;
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -48,18 +46,19 @@ async function open(): Promise<void> {
     joined: () => undefined,
     pushed: () => undefined,
   });
-  canvas = new CanvasText(session, nth(1), 'ada');
-  canvas.onRemote((changes) => {
-    for (const { index, remove, insert } of changes)
-      shown = shown.slice(0, index) + insert + shown.slice(index + remove);
-  });
-  shown = canvas.getSnapshot().text;
+  canvas = new CanvasDocument(session, nth(1));
   await settle();
 }
 
+const textOf = (doc: Y.Doc): string => doc.getText('text').toJSON();
+const shown = (): string => textOf(canvas.getSnapshot().doc);
+
 function write(index: number, insert: string, remove = 0): void {
-  canvas.change({ index, remove, insert });
-  shown = shown.slice(0, index) + insert + shown.slice(index + remove);
+  const { doc } = canvas.getSnapshot();
+  doc.transact(() => {
+    doc.getText('text').delete(index, remove);
+    doc.getText('text').insert(index, insert);
+  });
 }
 
 /** The canvas goes on there: who has the old one open is sent away, and nobody else is let in. */
@@ -70,25 +69,23 @@ function supersede(old: number, generation: number, reason = `it goes on as ${nt
 }
 
 const socketsOf = (generation: number) => region.sockets.filter(({ open }) => open.has(nth(generation)));
-const textOf = (doc: Y.Doc): string => doc.getText('text').toJSON();
 
-test('R1 it follows to the new name, and whoever listens is told what changed', async () => {
+test('R1 it follows to the new name; what is shown stays until that is here', async () => {
   holds(1, 'one two');
   await open();
-  expect(shown).toBe('one two');
+  expect(shown()).toBe('one two');
   const next = holds(2, 'one three');
   supersede(1, 2);
-  expect(canvas.getSnapshot()).toMatchObject({ text: 'one two', connection: 'reconnecting' });
+  expect(canvas.getSnapshot().connection).toBe('reconnecting');
+  expect(shown()).toBe('one two');
   await settle();
-  expect(canvas.getSnapshot()).toMatchObject({ text: 'one three', connection: 'live' });
+  expect(canvas.getSnapshot()).toMatchObject({ connection: 'live', right: 'edit' });
   expect(canvas.getSnapshot().error).toBeUndefined();
-  expect(shown).toBe('one three');
+  expect(shown()).toBe('one three');
   write(0, 'and ');
   expect(textOf(next)).toBe('and one three');
   next.getText('text').insert(0, 'yes ');
-  expect([shown, canvas.getSnapshot().text]).toEqual(['yes and one three', 'yes and one three']);
-  canvas.undo();
-  expect(textOf(next)).toBe('yes one three');
+  expect(shown()).toBe('yes and one three');
 });
 
 test('R3 what was written while it was offline comes along, deletions included', async () => {
@@ -100,9 +97,9 @@ test('R3 what was written while it was offline comes along, deletions included',
   const next = holds(2, 'one two');
   supersede(1, 2);
   await vi.advanceTimersByTimeAsync(10_000);
-  expect(canvas.getSnapshot()).toMatchObject({ text: 'offline one ', connection: 'live' });
+  expect(canvas.getSnapshot().connection).toBe('live');
   expect(textOf(next)).toBe('offline one ');
-  expect(shown).toBe('offline one ');
+  expect(shown()).toBe('offline one ');
 });
 
 test('R3 what was written while the new name opens comes along too', async () => {
@@ -122,11 +119,12 @@ test('R1 what it wrote upon things that were left out does not come, and nothing
   liar.clientID = 7;
   liar.getText('text').insert(0, 'lies');
   Y.applyUpdate(old, Y.encodeStateAsUpdate(liar));
-  write(shown.indexOf('lies') + 2, '(inside)');
+  write(shown().indexOf('lies') + 2, '(inside)');
   const next = holds(2, 'one');
   supersede(1, 2);
   await settle();
-  expect(canvas.getSnapshot()).toMatchObject({ text: 'one', connection: 'live' });
+  expect(canvas.getSnapshot().connection).toBe('live');
+  expect(shown()).toBe('one');
   expect([next.store.pendingStructs, next.store.pendingDs]).toEqual([null, null]);
   write(3, ' more');
   expect(textOf(next)).toBe('one more');
@@ -145,8 +143,8 @@ test('R1 what it brings along and may not, is left behind', async () => {
   supersede(1, 2);
   await settle();
   expect(region.sockets[0]!.admitted.filter((name) => name === nth(2))).toHaveLength(2);
-  expect(canvas.getSnapshot()).toMatchObject({ text: 'one', connection: 'live' });
-  expect(shown).toBe('one');
+  expect(canvas.getSnapshot().connection).toBe('live');
+  expect(shown()).toBe('one');
 });
 
 test('a name that did not fit into the close is the next one; from there it is led on', async () => {
@@ -157,7 +155,47 @@ test('a name that did not fit into the close is the next one; from there it is l
   supersede(1, 3, 'it goes on as acme/can');
   supersede(2, 3);
   await settle();
-  expect(canvas.getSnapshot()).toMatchObject({ text: 'three', connection: 'live' });
+  expect(canvas.getSnapshot().connection).toBe('live');
+  expect(shown()).toBe('three');
   write(0, '> ');
   expect(textOf(last)).toBe('> three');
+});
+
+test('R12 the right is that which the region gave last, and what it does not take is left behind', async () => {
+  const held = holds(1, 'one');
+  region.viewed.add(nth(1));
+  await open();
+  expect(canvas.getSnapshot()).toMatchObject({ connection: 'live', right: 'view' });
+  const before = canvas.getSnapshot().doc;
+  write(3, ' more');
+  await settle();
+  expect(textOf(held)).toBe('one');
+  expect([shown(), canvas.getSnapshot().connection]).toEqual(['one', 'live']);
+  expect(canvas.getSnapshot().doc).not.toBe(before);
+  region.viewed.delete(nth(1));
+  for (const socket of region.sockets) socket.grant(nth(1));
+  expect(canvas.getSnapshot().right).toBe('edit');
+  write(3, ' more');
+  expect(textOf(held)).toBe('one more');
+});
+
+test('R12 who is not let in again is told why, and nothing is tried', async () => {
+  holds(1, 'one');
+  await open();
+  region.denied.set(nth(1), 'forbidden: no');
+  for (const socket of region.sockets) socket.end(nth(1), 'forbidden: no');
+  await settle();
+  expect(canvas.getSnapshot()).toMatchObject({ connection: 'stopped', error: { code: 'forbidden' } });
+});
+
+test('R11 cursors are of the document that it is now', async () => {
+  holds(1, 'one');
+  await open();
+  canvas.getSnapshot().awareness.setLocalStateField('user', { name: 'ada' });
+  const { awareness } = canvas.getSnapshot();
+  holds(2, 'one');
+  supersede(1, 2);
+  await settle();
+  expect(canvas.getSnapshot().awareness).not.toBe(awareness);
+  expect(awareness.getLocalState()).toBeNull();
 });
