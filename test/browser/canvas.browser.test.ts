@@ -87,7 +87,7 @@ describe.skipIf(chromium === undefined)('canvases in a browser', () => {
       await eastern.seesCaret('ben', 'middle');
       for (const { page } of [east, west])
         expect(await page.getByRole('list', { name: 'Who is here' }).innerText()).toMatch(/ada[^]*ben/);
-      await west.page.getByRole('link', { name: '# general' }).click();
+      await west.page.goBack();
       await east.page.locator('.collaboration-carets__label').waitFor({ state: 'detached' });
       await west.page.getByRole('link', { name: 'Minutes' }).click();
       await western.sees('three');
