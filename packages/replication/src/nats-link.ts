@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, errors, type NatsConnection } from '@nats-io/transport-node';
 import { BusDown } from '@causeway/replica';
+import { staggered } from './staggered.ts';
 
 /** A broker, and who we are there. */
 export type NatsAddress = { url: string; user: string; password: string };
@@ -19,6 +20,8 @@ export type NatsLinkOptions = {
 
 /** One attempt to connect, greeting included: long enough for 400 ms of round trip. */
 const DIAL_MS = 2_000;
+/** Attempts under way together while a link is silent, and how soon another one begins. */
+const STAGGER = { most: 4, everyMs: 500 } as const;
 /** Between attempts, plus as much again by chance: short, since a heal should be noticed soon. */
 const RETRY_MS = 100;
 const RETRY_JITTER_MS = 150;
@@ -113,25 +116,33 @@ export class NatsLink {
     return first;
   }
 
-  /** One attempt. When it fails, the pause before the next one is part of it. */
+  #attempt(): Promise<NatsConnection> {
+    const { address, name, inboxPrefix } = this.#options;
+    return connect({
+      servers: address.url,
+      user: address.user,
+      pass: address.password,
+      name,
+      inboxPrefix,
+      timeout: DIAL_MS,
+      reconnect: false,
+      ignoreClusterUpdates: true,
+      pingInterval: 5_000,
+      maxPingOut: 2,
+      // A process does not hear what it said itself; answers and acknowledgements are the broker's or others'.
+      noEcho: true,
+      // A stack trace per request costs more than the request.
+      noAsyncTraces: true,
+    });
+  }
+
+  /** A few attempts. When they fail, the pause before the next ones is part of it. */
   async #dial(): Promise<NatsConnection> {
-    const { address, name, inboxPrefix, log } = this.#options;
+    const { address, log } = this.#options;
     try {
-      const connection = await connect({
-        servers: address.url,
-        user: address.user,
-        pass: address.password,
-        name,
-        inboxPrefix,
-        timeout: DIAL_MS,
-        reconnect: false,
-        ignoreClusterUpdates: true,
-        pingInterval: 5_000,
-        maxPingOut: 2,
-        // A process does not hear what it said itself; answers and acknowledgements are the broker's or others'.
-        noEcho: true,
-        // A stack trace per request costs more than the request.
-        noAsyncTraces: true,
+      const connection = await staggered(() => this.#attempt(), {
+        ...STAGGER,
+        late: (unused) => void unused.close(),
       });
       if (this.#closed.signal.aborted) await connection.close();
       this.#assertOpen();

@@ -11,6 +11,8 @@ export const BOUNDS = {
   watched: 1_000,
   /** Entries in one message. */
   entries: 1_000,
+  /** How often in a beat all of a roster, or of a part of a topic, is told to those who asked. */
+  wholesInBeat: 3,
   /** Topics that this process shares with others. */
   topics: 20_000,
   /** People who type in one channel, and those remembered so that they are not announced too often. */

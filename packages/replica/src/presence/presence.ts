@@ -45,9 +45,9 @@ export class ZonePresence {
   #isOver = false;
   /** Somebody doubts that we live on as they know us. */
   #isDoubted = false;
-  /** A roster is wanted, and when one was last told. */
+  /** A roster is wanted, and how often one was told in this beat. */
   #isAsked = false;
-  #toldAt = -Infinity;
+  #wholes = 0;
   #beat = 0;
 
   constructor({ region, regions, bus, time, random }: Parts) {
@@ -182,6 +182,7 @@ export class ZonePresence {
 
   #onBeat(): void {
     this.#beat++;
+    this.#wholes = 0;
     this.#sessions.look(this.#time.now());
     this.#elsewhere.beat();
     this.#shares!.beat();
@@ -198,7 +199,7 @@ export class ZonePresence {
       if (this.#isOver) return;
       this.#tellChanges();
       if (this.#isDoubted) this.#tellLease();
-      if (this.#isAsked && this.#toldAt < this.#beat) this.#tellRoster();
+      if (this.#isAsked && this.#wholes < BOUNDS.wholesInBeat) this.#tellRoster();
       this.#shares!.tell();
     });
   }
@@ -218,7 +219,7 @@ export class ZonePresence {
 
   #tellRoster(): void {
     this.#isAsked = false;
-    this.#toldAt = this.#beat;
+    this.#wholes++;
     const { roster } = this.#sessions;
     const standings = roster.standings();
     const total = Math.max(1, Math.ceil(standings.length / BOUNDS.entries));

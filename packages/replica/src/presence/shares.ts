@@ -34,8 +34,8 @@ type Topic = {
   hasChanges: boolean;
   /** Somebody asked for our part. */
   isAsked: boolean;
-  /** Beat at which it was last told whole. */
-  toldAt: number;
+  /** How often it was told whole in this beat. */
+  wholes: number;
   stop(): void;
 };
 
@@ -86,7 +86,7 @@ export class Shares {
       said: 0,
       hasChanges: false,
       isAsked: false,
-      toldAt: -Infinity,
+      wholes: 0,
       stop: this.#parts.attend(topic),
     };
     this.#topics.set(topic, shared);
@@ -167,14 +167,14 @@ export class Shares {
       if (parts.delete(process)) listener.gone(process);
   }
 
-  /** Tells what waits: whole parts to those who asked, at most once a second, else what changed. */
+  /** Tells what waits: whole parts to those who asked, a few times a second at most, else what changed. */
   tell(): void {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const topic of waiting) {
       const shared = this.#topics.get(topic);
       if (shared === undefined) continue;
-      if (shared.isAsked && shared.toldAt < this.#beat) this.#tellWhole(topic, shared);
+      if (shared.isAsked && shared.wholes < BOUNDS.wholesInBeat) this.#tellWhole(topic, shared);
       else if (shared.hasChanges) this.#tellChanges(topic, shared);
       if (shared.isAsked) this.#waiting.add(topic);
     }
@@ -184,8 +184,9 @@ export class Shares {
   beat(): void {
     this.#beat++;
     if (this.#waiting.size > 0) this.#parts.later();
-    for (const [topic, { parts }] of this.#topics) {
-      for (const part of parts.values()) {
+    for (const [topic, shared] of this.#topics) {
+      shared.wholes = 0;
+      for (const part of shared.parts.values()) {
         if (part.isEmpty || this.#beat - part.heardAt < TIMES.silentBeats) continue;
         // Living clients renew their state: a last word may have been lost, after which no other one comes.
         part.heardAt = this.#beat;
@@ -197,7 +198,7 @@ export class Shares {
   #tellWhole(topic: string, shared: Topic): void {
     shared.isAsked = false;
     shared.hasChanges = false;
-    shared.toldAt = this.#beat;
+    shared.wholes++;
     shared.listener.changes();
     const payload = shared.listener.whole();
     if (payload.length === 0 && shared.said === 0) return;
