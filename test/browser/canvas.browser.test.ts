@@ -2,8 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findBasePort, startWorld, type World } from '@causeway/local';
+import { canvasName } from '@causeway/protocol';
 import type { Browser, Locator } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as Y from 'yjs';
+import { connectDocument } from '../regions/documents.ts';
 import { createCanvas } from '../regions/door-pair.ts';
 import { ChatWindow } from './chat-window.ts';
 import { findChromium, launch } from './chromium.ts';
@@ -165,6 +168,36 @@ describe.skipIf(chromium === undefined)('canvases in a browser', () => {
     test('the page itself broke nowhere', () => {
       expect([...east.complaints, ...west.complaints]).toEqual([]);
     });
+
+    test('R1 when a client has made the canvas differ for good, both editors go on in the new one', async () => {
+      const name = canvasName('demo', new URL(east.page.url()).searchParams.get('canvas')!);
+      const token = await world.token('chiara');
+      const liars = REGIONS.map((region) => {
+        const doc = new Y.Doc();
+        doc.clientID = 7;
+        return { region, doc, provider: connectDocument(doc, world.regions[region]!.url, name, token) };
+      });
+      await expect.poll(() => liars.every(({ provider }) => provider.synced)).toBe(true);
+      await apart(async () => {
+        // One clock of one client, with two contents.
+        for (const { region, doc } of liars)
+          doc.getXmlFragment('default').push([paragraph(`lie of ${region}`)]);
+        await eastern.sees('lie of us-east');
+        await western.sees('lie of eu-west');
+      });
+      for (const { provider } of liars) provider.destroy();
+      // A process that begins compares at once; otherwise it takes a minute.
+      await world.restart('eu-west', 'server');
+      const bothSay = async (): Promise<boolean> => {
+        const [one, other] = await Promise.all([eastern.html(), western.html()]);
+        return one === other && /lie of (?:us-east|eu-west)/.test(one);
+      };
+      await expect.poll(bothSay, { timeout: 100_000 }).toBe(true);
+      await eastern.type(' and the truth', 'lie of');
+      await western.sees('and the truth');
+      await western.type(' again', 'and the truth');
+      await eastern.sees('and the truth again');
+    });
   });
 
   test('R1 stock Tiptap over stock Hocuspocus here and stock y-websocket there: carets, a cut, equal documents', async () => {
@@ -216,6 +249,12 @@ describe.skipIf(chromium === undefined)('canvases in a browser', () => {
     for (const { complaints } of pages) expect(complaints).toEqual([]);
   });
 });
+
+function paragraph(text: string): Y.XmlElement {
+  const made = new Y.XmlElement('paragraph');
+  made.insert(0, [new Y.XmlText(text)]);
+  return made;
+}
 
 const textIn = ({ page }: ChatWindow): RichText =>
   new RichText(page.getByRole('textbox', { name: 'Text of the canvas' }));

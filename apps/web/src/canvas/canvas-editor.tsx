@@ -19,13 +19,19 @@ type Props = Pick<CanvasSnapshot, 'doc' | 'awareness'> & { member: string; isEdi
 /** The text of one document, with everybody's carets. Needs a key of its own for each document. */
 export function CanvasEditor({ doc, awareness, member, isEditable }: Props) {
   const [extensions] = useState(() => extensionsFor({ doc, awareness }, member));
-  const editor = useEditor({ extensions, editable: isEditable, editorProps: EDITOR_PROPS });
+  const editor = useEditor({
+    extensions,
+    editable: isEditable,
+    editorProps: EDITOR_PROPS,
+    // Not while React renders: others on the page hear at once of whom it announces.
+    immediatelyRender: false,
+  });
   useEffect(() => {
-    editor.setEditable(isEditable, false);
+    editor?.setEditable(isEditable, false);
   }, [editor, isEditable]);
   return (
     <div className="canvas-text">
-      {isEditable ? <Toolbar editor={editor} /> : null}
+      {isEditable && editor !== null ? <Toolbar editor={editor} /> : null}
       <EditorContent editor={editor} className="sheet-frame" />
     </div>
   );
