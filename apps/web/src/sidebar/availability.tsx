@@ -3,7 +3,7 @@ import { usePresence } from '@causeway/client/react';
 import type { AvailabilityMode } from '@causeway/protocol';
 
 const MODES: Record<AvailabilityMode, string> = {
-  auto: 'Online while you are here',
+  auto: 'Online',
   away: 'Away',
   dnd: 'Do not disturb',
 };

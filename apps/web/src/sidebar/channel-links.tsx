@@ -5,12 +5,12 @@ import { PlaceLink } from './place-link.tsx';
 
 type Props = { entries: readonly ChannelEntry[]; place: Place; outside: Place; go(place: Place): void };
 
-/** The channels that the member joined, starred ones first, and the one that is open. */
+/** The channels that the member joined, starred ones first, the one that is open, and the workspace's first. */
 export function ChannelLinks({ entries, place, outside, go }: Props) {
   const isHere = ({ id, slug }: ChannelEntry): boolean =>
     place.canvas === undefined && [id, slug].includes(place.channel ?? '');
   const shown = entries
-    .filter((entry) => entry.kind !== 'direct' && (entry.isJoined || isHere(entry)))
+    .filter((entry) => entry.kind !== 'direct' && (entry.isJoined || isHere(entry) || entry === entries[0]))
     .toSorted((a, b) => Number(b.isStarred) - Number(a.isStarred) || (a.slug < b.slug ? -1 : 1));
   return (
     <ul>
