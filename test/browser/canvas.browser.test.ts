@@ -169,6 +169,21 @@ describe.skipIf(chromium === undefined)('canvases in a browser', () => {
       expect([...east.complaints, ...west.complaints]).toEqual([]);
     });
 
+    test('R3 what is written without the region survives leaving the canvas, and is sent afterwards', async () => {
+      await world.kill('us-east', 'server');
+      await east.page.locator('[data-connection=reconnecting]').waitFor();
+      await eastern.type(' by herself', 'four in the east');
+      await east.page.getByText('Not saved yet').waitFor();
+      await east.page.goBack();
+      await eastern.field.waitFor({ state: 'detached' });
+      await east.page.goForward();
+      await eastern.sees('by herself');
+      expect(await western.html()).not.toContain('by herself');
+      await world.restart('us-east', 'server');
+      await western.sees('by herself');
+      await east.page.getByText('Not saved yet').waitFor({ state: 'detached' });
+    });
+
     test('R1 when a client has made the canvas differ for good, both editors go on in the new one', async () => {
       const name = canvasName('demo', new URL(east.page.url()).searchParams.get('canvas')!);
       const token = await world.token('chiara');

@@ -11,13 +11,14 @@ const nth = (generation: number): string => canvasName('acme', 'plan', generatio
 let region: FakeRegion;
 let canvas: CanvasDocument;
 let session: Session;
+let ended: number;
 
 beforeEach(() => {
   vi.useFakeTimers();
   region = new FakeRegion();
 });
 afterEach(() => {
-  canvas.close();
+  canvas.drop();
   session.close();
   vi.useRealTimers();
 });
@@ -46,7 +47,8 @@ async function open(): Promise<void> {
     joined: () => undefined,
     pushed: () => undefined,
   });
-  canvas = new CanvasDocument(session, nth(1));
+  ended = 0;
+  canvas = new CanvasDocument(session, nth(1), () => ended++);
   await settle();
 }
 
@@ -159,6 +161,43 @@ test('a name that did not fit into the close is the next one; from there it is l
   expect(shown()).toBe('three');
   write(0, '> ');
   expect(textOf(last)).toBe('> three');
+});
+
+test('R2 it is saved once the region has committed what was written, also what was written without it', async () => {
+  const held = holds(1, 'one');
+  await open();
+  expect(canvas.getSnapshot().isSaved).toBe(true);
+  write(0, 'live ');
+  expect(canvas.getSnapshot().isSaved).toBe(true);
+  for (const socket of region.sockets) socket.close(1006);
+  write(0, 'offline ');
+  expect(canvas.getSnapshot().isSaved).toBe(false);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(canvas.getSnapshot()).toMatchObject({ isSaved: true, connection: 'live' });
+  expect(textOf(held)).toBe('offline live one');
+});
+
+test('R3 what is not saved when it is closed is saved before it ends, in the new document too', async () => {
+  holds(1, 'one');
+  await open();
+  const { awareness } = canvas.getSnapshot();
+  for (const socket of region.sockets) socket.close(1006);
+  write(3, ' more');
+  canvas.close();
+  expect([canvas.isLeaving, ended, awareness.getLocalState()]).toEqual([true, 0, null]);
+  const next = holds(2, 'one');
+  supersede(1, 2);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(textOf(next)).toBe('one more');
+  expect(ended).toBe(1);
+  expect(region.sockets.at(-1)!.names).toEqual([]);
+});
+
+test('what is saved, or can never be, ends at once', async () => {
+  holds(1, 'one');
+  await open();
+  canvas.close();
+  expect(ended).toBe(1);
 });
 
 test('R12 the right is that which the region gave last, and what it does not take is left behind', async () => {

@@ -13,6 +13,8 @@ export type CanvasSnapshot = {
   /** Who has it open, and their cursors; of `doc`, and replaced with it. */
   awareness: Awareness;
   connection: ConnectionStatus;
+  /** A region has committed all that was written here. */
+  isSaved: boolean;
   /** What this member may do with it; absent until a region has said so. */
   right?: Exclude<Right, 'none'>;
   /** Why it is not live. */
@@ -26,17 +28,21 @@ export type CanvasSnapshot = {
  * not take, because they may only view it, is left behind in the same way.
  */
 export class CanvasDocument implements Observable<CanvasSnapshot> {
+  /** Of the document when it was opened. */
+  readonly name: string;
   readonly #session: Session;
-  readonly #closed: () => void;
+  readonly #ended: () => void;
   readonly #store: Store<CanvasSnapshot>;
   #current: LinkedDocument;
   /** Where it goes on, while that is being opened, and whether what was written goes along. */
   #next: { document: LinkedDocument; brings: boolean } | undefined;
+  #isLeaving = false;
+  #isOver = false;
 
-  /** `name` is that of the document; `close` calls `closed`. */
-  constructor(session: Session, name: string, closed: () => void = () => undefined) {
+  constructor(session: Session, name: string, ended: () => void = () => undefined) {
+    this.name = name;
     this.#session = session;
-    this.#closed = closed;
+    this.#ended = ended;
     this.#current = session.open({ name, withAwareness: true, changed: () => this.#changed() });
     this.#store = new Store(this.#view());
   }
@@ -44,12 +50,44 @@ export class CanvasDocument implements Observable<CanvasSnapshot> {
   readonly getSnapshot = (): CanvasSnapshot => this.#store.getSnapshot();
   readonly subscribe = (listener: () => void): (() => void) => this.#store.subscribe(listener);
 
-  /** Others hear that this person leaves; the document is destroyed. */
+  /** It was closed, and stays until what was written is saved. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
+  /** Others hear at once that this person leaves; it ends as soon as what they wrote is saved, or cannot be. */
   close(): void {
+    this.#isLeaving = true;
+    this.#store.close();
+    this.#current.awareness.setLocalState(null);
+    this.#next?.document.awareness.setLocalState(null);
+    this.#endIfSaved();
+  }
+
+  /** Takes up one that is leaving: with what is not saved. */
+  reopen(): this {
+    this.#isLeaving = false;
+    this.#current.awareness.setLocalState({});
+    this.#next?.document.awareness.setLocalState({});
+    return this;
+  }
+
+  /** Ends it, whatever is not saved. */
+  drop(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
     this.#store.close();
     this.#next?.document.close();
     this.#current.close();
-    this.#closed();
+    this.#ended();
+  }
+
+  #endIfSaved(): void {
+    if (!this.#isLeaving) return;
+    const { status } = this.#next?.document ?? this.#current;
+    const { isSaved, mayWrite } = this.#current;
+    const isDone = this.#next === undefined && (isSaved || mayWrite === false);
+    if (isDone || status === 'stopped') this.drop();
   }
 
   #changed(): void {
@@ -61,6 +99,7 @@ export class CanvasDocument implements Observable<CanvasSnapshot> {
         this.#follow(name, false);
     }
     this.#store.set(this.#view());
+    this.#endIfSaved();
   }
 
   #follow(name: string, brings: boolean): void {
@@ -78,8 +117,10 @@ export class CanvasDocument implements Observable<CanvasSnapshot> {
           this.#follow(nextNameOf(name, error), brings);
         }
         this.#store.set(this.#view());
+        this.#endIfSaved();
       },
     });
+    if (this.#isLeaving) document.awareness.setLocalState(null);
     this.#next = { document, brings };
   }
 
@@ -94,13 +135,14 @@ export class CanvasDocument implements Observable<CanvasSnapshot> {
   }
 
   #view(): CanvasSnapshot {
-    const { doc, awareness, mayWrite } = this.#current;
+    const { doc, awareness, mayWrite, isSaved } = this.#current;
     const { status, error } = this.#next?.document ?? this.#current;
     const maySay = this.#next?.brings === false ? false : mayWrite;
     return {
       doc,
       awareness,
       connection: this.#next !== undefined && status === 'connecting' ? 'reconnecting' : status,
+      isSaved: this.#next === undefined && isSaved,
       ...(maySay === undefined ? {} : { right: maySay ? 'edit' : 'view' }),
       ...(error === undefined ? {} : { error }),
     };

@@ -1,6 +1,14 @@
-import { CausewayError, base64url, commandId, directChannel, type Request } from '@causeway/protocol';
+import {
+  CausewayError,
+  base64url,
+  canvasName,
+  commandId,
+  directChannel,
+  type Request,
+} from '@causeway/protocol';
 import { orderOf } from '@causeway/replica';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import * as Y from 'yjs';
 import { connect, type Client } from './client.ts';
 import { FakeRegion, webSocketOf } from './fake-region.ts';
 import { MemoryStorage } from './storage/memory-storage.ts';
@@ -240,4 +248,24 @@ test('another token is shown to the region while the connection stays', async ()
   await vi.advanceTimersByTimeAsync(545_000);
   expect(asked('refresh')).toEqual([expect.objectContaining({ token: tokenUntil(start + 1_200) })]);
   expect(region.sockets).toHaveLength(1);
+});
+
+test('R3 a canvas that is closed without being saved is there again when it is opened again, and saved later', async () => {
+  const name = canvasName('acme', 'plan');
+  const held = new Y.Doc();
+  region.canvases.set(name, held);
+  await open();
+  const first = client.openCanvas('plan');
+  await settle();
+  region.sockets[0]!.close(1006);
+  first.getSnapshot().doc.getText('text').insert(0, 'offline');
+  first.close();
+  const again = client.openCanvas('plan');
+  expect(again.getSnapshot().doc.getText('text').toJSON()).toBe('offline');
+  again.close();
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(held.getText('text').toJSON()).toBe('offline');
+  const other = client.openCanvas('plan');
+  expect(other).not.toBe(first);
+  expect(first.isLeaving).toBe(true);
 });

@@ -55,6 +55,8 @@ export type ConnectOptions = {
 /** How often the names of the channels are asked for, milliseconds. */
 const NAMES_MS = 30_000;
 const KEEP_MS = 2_000;
+/** Canvases that were closed and are not saved; one more, and the one opened first is given up. */
+const LEAVING_CANVASES = 100;
 /** For how long a strong change is tried, milliseconds. */
 const CHANGE_MS = 10_000;
 
@@ -381,9 +383,13 @@ export class Client {
     return this.#parts.api.canvasRights(this.workspace.id, canvas, after, signal);
   }
 
-  /** Opens a canvas for an editor until it or the client is closed. */
+  /** Opens a canvas for an editor until it or the client is closed; one that is not saved yet is taken up again. */
   openCanvas(id: string): CanvasDocument {
     const name = canvasName(this.workspace.id, id);
+    const leaving = [...this.#canvases].filter(({ isLeaving }) => isLeaving);
+    const same = leaving.find((each) => each.name === name);
+    if (same !== undefined) return same.reopen();
+    if (leaving.length >= LEAVING_CANVASES) leaving[0]!.drop();
     const canvas = new CanvasDocument(this.#session, name, () => this.#canvases.delete(canvas));
     this.#canvases.add(canvas);
     return canvas;
@@ -398,7 +404,7 @@ export class Client {
   async close(): Promise<void> {
     this.drafts.close();
     for (const feed of this.#feeds) feed.close();
-    for (const canvas of this.#canvases) canvas.close();
+    for (const canvas of this.#canvases) canvas.drop();
     this.#closed.abort();
     clearInterval(this.#names);
     clearTimeout(this.#keeping);

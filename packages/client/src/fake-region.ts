@@ -165,10 +165,12 @@ export class FakeSocket extends EventTarget {
     if (!this.open.has(name)) return;
     if (type === FRAME.stateless) return this.#take(name, decoding.readVarString(from));
     if (type !== FRAME.sync) return;
-    if (decoding.peekVarUint(from) !== SYNC.step1 && !this.#mayWrite(name))
+    const isWrite = decoding.peekVarUint(from) !== SYNC.step1;
+    if (isWrite && !this.#mayWrite(name))
       return this.say(name, FRAME.syncStatus, (to) => encoding.writeVarUint(to, 0));
     const answer = encoding.createEncoder();
     sync.readSyncMessage(from, answer, this.#region.documentOf(name) ?? new Y.Doc(), this);
+    if (isWrite) this.say(name, FRAME.syncStatus, (to) => encoding.writeVarUint(to, 1));
     if (encoding.hasContent(answer))
       this.say(name, FRAME.sync, (to) => encoding.writeUint8Array(to, encoding.toUint8Array(answer)));
   }

@@ -28,6 +28,8 @@ export default function CanvasPane({ client, id, title, changed, onConnection }:
   const connection = snapshot?.connection ?? 'connecting';
   useEffect(() => onConnection(connection), [connection, onConnection]);
 
+  useWarning(snapshot?.isSaved === false && snapshot.right === 'edit');
+
   const mayEdit = snapshot?.right === 'edit' && connection !== 'stopped';
   const retitle = (text: string) => client.retitleCanvas(id, text).then(changed);
   const keep = (name: string) => client.keepVersion(id, name).then(({ token }) => lookAfter(token));
@@ -43,6 +45,7 @@ export default function CanvasPane({ client, id, title, changed, onConnection }:
         </span>
         <CanvasTitle title={title} retitle={mayEdit ? retitle : undefined} />
         {snapshot?.right === 'view' ? <span className="tag">view only</span> : null}
+        {mayEdit && !snapshot.isSaved ? <span className="faint unsaved">Not saved yet</span> : null}
         <span className="spacer" />
         {snapshot === undefined ? null : <PeopleHere awareness={snapshot.awareness} member={client.member} />}
         <Sharing shares={shares} member={client.member} share={share} />
@@ -80,13 +83,23 @@ export default function CanvasPane({ client, id, title, changed, onConnection }:
 const isToBeSeen = ({ right, connection, error }: CanvasSnapshot): boolean =>
   right !== undefined && connection !== 'connecting' && error?.code !== 'forbidden';
 
+/** The browser asks before it leaves a page with something that no region has. */
+function useWarning(isUnsaved: boolean): void {
+  useEffect(() => {
+    if (!isUnsaved) return;
+    const over = new AbortController();
+    addEventListener('beforeunload', (event) => event.preventDefault(), { signal: over.signal });
+    return () => over.abort();
+  }, [isUnsaved]);
+}
+
 function Trouble({ snapshot }: { snapshot: CanvasSnapshot | undefined }) {
   if (snapshot?.error === undefined) return null;
   return (
     <p className="notice warn" role="alert">
       {inWords(snapshot.error)}
       {snapshot.right === 'edit' && snapshot.connection !== 'stopped'
-        ? ' What you write stays here until then.'
+        ? ' What you write is sent then; leave this page open.'
         : null}
     </p>
   );

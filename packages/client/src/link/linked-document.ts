@@ -11,6 +11,7 @@ import * as sync from 'y-protocols/sync';
 import * as Y from 'yjs';
 import { FRAME, SYNC } from './frames.ts';
 import type { ConnectionStatus, Line, Link } from './link.ts';
+import { Unsaved } from './unsaved.ts';
 
 /** What opening a document takes. */
 export type DocumentOptions = {
@@ -32,6 +33,7 @@ export class LinkedDocument {
   readonly #line: Line;
   readonly #changed: () => void;
   readonly #awareness: Awareness | undefined;
+  readonly #unsaved = new Unsaved();
   #status: ConnectionStatus = 'connecting';
   #error: CausewayError | undefined;
   #mayWrite: boolean | undefined;
@@ -51,6 +53,7 @@ export class LinkedDocument {
     this.doc.on('update', (update: Uint8Array, origin: unknown) => {
       if (origin === this) return;
       this.#hasWritten = true;
+      this.#count(() => this.#unsaved.wrote());
       this.#line.send(FRAME.sync, (to) => sync.writeUpdate(to, update));
     });
     this.#awareness?.on('update', this.#tellAwareness);
@@ -68,6 +71,11 @@ export class LinkedDocument {
   /** Whether the region takes what is written here; undefined until it has let us in. */
   get mayWrite(): boolean | undefined {
     return this.#mayWrite;
+  }
+
+  /** The region has committed everything that was written here. */
+  get isSaved(): boolean {
+    return this.#unsaved.isNone;
   }
 
   /** Something that was written here will never be taken. */
@@ -107,18 +115,15 @@ export class LinkedDocument {
   }
 
   #joined(mayWrite: boolean): void {
+    this.#unsaved.joined();
     if (this.#mayWrite !== mayWrite) {
       this.#mayWrite = mayWrite;
       this.#changed();
     }
     this.#line.send(FRAME.sync, (to) => sync.writeSyncStep1(to, this.doc));
-    const awareness = this.#awareness;
-    if (awareness === undefined) return;
+    if (this.#awareness === undefined) return;
     this.#line.send(FRAME.queryAwareness);
-    if (awareness.getLocalState() !== null)
-      this.#line.send(FRAME.awareness, (to) =>
-        encoding.writeVarUint8Array(to, encodeAwarenessUpdate(awareness, [this.doc.clientID])),
-      );
+    this.#answerAwareness();
   }
 
   #heard(type: number, from: decoding.Decoder): void {
@@ -133,16 +138,25 @@ export class LinkedDocument {
   #sync(from: decoding.Decoder): void {
     const answer = encoding.createEncoder();
     const what = sync.readSyncMessage(from, answer, this.doc, this);
-    if (encoding.hasContent(answer))
+    if (encoding.hasContent(answer)) {
+      this.#count(() => this.#unsaved.told());
       this.#line.send(FRAME.sync, (to) => encoding.writeUint8Array(to, encoding.toUint8Array(answer)));
+    }
     if (what === SYNC.step2) this.#become('live');
   }
 
   /** The region has committed what we said, or never will. One that lost its disk lacks what others wrote, too. */
   #answered(isCommitted: boolean): void {
+    this.#count(() => this.#unsaved.answered());
     if (isCommitted || !this.#hasWritten || this.#isRefused) return;
     this.#isRefused = true;
     this.#changed();
+  }
+
+  #count(change: () => void): void {
+    const { isSaved } = this;
+    change();
+    if (isSaved !== this.isSaved) this.#changed();
   }
 
   #answerAwareness(): void {
@@ -167,6 +181,7 @@ export class LinkedDocument {
   };
 
   #left(error: CausewayError | undefined, isOver: boolean): void {
+    this.#unsaved.left();
     const awareness = this.#awareness;
     if (awareness !== undefined) {
       const others = [...awareness.getStates().keys()].filter((client) => client !== this.doc.clientID);
