@@ -26,7 +26,17 @@ export function MessageList({ messages, pins, older, loadOlder, onEnd, actions }
   useEffect(() => onEnd(isAtEnd), [isAtEnd, onEnd]);
   return (
     <div className="list-frame">
-      <div className="list" ref={list} role="log" aria-label="Messages" tabIndex={0}>
+      <div
+        className="list"
+        ref={list}
+        role="log"
+        aria-label="Messages"
+        tabIndex={0}
+        onScroll={({ currentTarget }) => {
+          // The button stays for who cannot scroll, and for when a page could not be read.
+          if (older === 'more' && currentTarget.scrollTop < NEAR_TOP) loadOlder();
+        }}
+      >
         <Older older={older} loadOlder={loadOlder} isEmpty={shown.length === 0} />
         {shown.map((message, at) => (
           <Fragment key={message.id}>
@@ -74,6 +84,8 @@ function DayLine({ message, before }: { message: ShownMessage; before: ShownMess
   );
 }
 
+/** Pixels from the oldest message at which older ones are asked for. */
+const NEAR_TOP = 150;
 const ONE_BREATH_MS = 5 * 60_000;
 
 /** Whether it goes on with what the same person said just before, in the same region. */
