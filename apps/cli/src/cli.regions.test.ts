@@ -75,7 +75,7 @@ test('a world is brought up, steered and taken down from the command line', asyn
   expect(await done('status')).toEqual({ code: 1, text: `No world runs on ${home}. Start one: npm start\n` });
   const up = causeway('up', '--regions', 'us-east,eu-west', '--delay', '5ms');
   const pids = pidsOf(await isUp(up));
-  expect(pids).toHaveLength(7);
+  expect(pids).toHaveLength(8);
   expect(up.text()).toMatch(/us-east {2}http:\/\/127\.0\.0\.1:\d+ {2}global {6}ready/);
 
   expect((await done('partition', 'us-east', 'eu-west')).code).toBe(0);

@@ -1,6 +1,6 @@
 import { workspaceOf } from '@causeway/protocol';
-import { Replica, type Founding, type Notice } from '@causeway/replica';
-import { openNatsBus } from '@causeway/replication';
+import { Replica, type Directory, type Founding, type Notice } from '@causeway/replica';
+import { NatsDirectory, openNatsBus } from '@causeway/replication';
 import { openPostgres, type Database } from '@causeway/store';
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
@@ -43,6 +43,8 @@ export async function runRegion(config: Config, log: Logger, signal: AbortSignal
 
   const catalog = new Catalog(config);
   const zones: Zone[] = [];
+  const directory = openDirectory(config);
+  opened.defer(() => directory?.close());
   opened.defer(() => closeAll(zones));
   const metrics = new Metrics(config.region, () => zones.map(sampleOf));
   for (const of of config.zones) {
@@ -50,7 +52,7 @@ export async function runRegion(config: Config, log: Logger, signal: AbortSignal
       metrics.notice(what);
       log[what === 'bus-up' ? 'info' : 'warn']({ zone: of.zone, ...detail }, what);
     };
-    zones.push(openZone(config, of, database, catalog.foundingsOf(of.zone), notice));
+    zones.push(openZone(config, of, database, catalog.foundingsOf(of.zone), directory, notice));
   }
 
   const stopping = new AbortController();
@@ -77,12 +79,17 @@ export async function runRegion(config: Config, log: Logger, signal: AbortSignal
   log.info('stopping');
 }
 
+/** What decides about strong changes, for all zones of this region. */
+const openDirectory = ({ region, directory }: Config): NatsDirectory | undefined =>
+  directory === undefined ? undefined : new NatsDirectory({ region, ...directory });
+
 /** Starts to publish and to receive. */
 function openZone(
   config: Config,
   { zone, nats, peers }: Config['zones'][number],
   database: Database,
   workspaces: readonly Founding[],
+  directory: Directory | undefined,
   notice: (notice: Notice) => void,
 ): Zone {
   const bus = openNatsBus({ region: config.region, zone, nats, peers });
@@ -96,6 +103,7 @@ function openZone(
     time,
     random,
     workspaces,
+    ...(directory === undefined ? {} : { directory }),
     notice,
   });
   const running = new AbortController();

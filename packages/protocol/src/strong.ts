@@ -163,4 +163,7 @@ function read(schema: TSchema, bytes: Uint8Array): unknown {
   return value;
 }
 
+export const isDirectoryRecord = (value: unknown): value is DirectoryRecord =>
+  Value.Check(DirectoryRecord, value);
+
 export const isVersion = (value: unknown): value is Version => Value.Check(Version, value);

@@ -31,3 +31,8 @@ export const nameOfSubject = (subject: string): string => subject.split('.').sli
 
 /** The stream and the NATS account of a zone, e.g. `Z_GLOBAL`. */
 export const streamOfZone = (zone: string): string => `Z_${zone.toUpperCase().replaceAll('-', '_')}`;
+
+/** The stream of the directory: a key-value bucket named `directory`, in an account of its own. */
+export const DIRECTORY_STREAM = 'KV_directory';
+/** Where the record of a workspace stands; `*` for all. */
+export const directorySubject = (workspace: string): string => `$KV.directory.workspace.${workspace}`;

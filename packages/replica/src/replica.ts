@@ -50,7 +50,7 @@ import { ZonePresence } from './presence/presence.ts';
 import { prune } from './prune.ts';
 import { Projector } from './projector.ts';
 import { Publisher } from './publisher.ts';
-import type { Founding } from './strong/ports.ts';
+import type { Directory, Founding } from './strong/ports.ts';
 import { Reach } from './strong/reach.ts';
 import { Strong } from './strong/strong.ts';
 import { Restores } from './restores.ts';
@@ -70,6 +70,8 @@ export type ReplicaOptions = {
   random: Random;
   /** What the manifest says of the zone's workspaces; a replica without any has no strong half. */
   workspaces?: readonly Founding[];
+  /** What decides about strong changes; the first region of the zone does when there is none. */
+  directory?: Directory;
   notice(notice: Notice): void;
 };
 

@@ -127,7 +127,7 @@ function configOf(region: Region, port: number, storeDir: string): string {
 }
 
 /** A port below the ephemeral range, so that no outgoing connection of another test takes it first. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 22_000);
     const free = await new Promise<boolean>((resolve) => {

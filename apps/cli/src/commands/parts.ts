@@ -9,7 +9,7 @@ type Action = {
   done(what: string, words: string): string;
 };
 
-const PARTS = `server, nats or postgres, in a world of several servers also server-2 to server-${MAX_SERVERS}`;
+const PARTS = `server, nats, postgres or directory (three regions have one), in a world of several servers also server-2 to server-${MAX_SERVERS}`;
 
 export const addKill = adder({
   name: 'kill',

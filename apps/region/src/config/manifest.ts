@@ -45,6 +45,10 @@ export const Manifest = Type.Object(
         strict,
       ),
     ),
+    /** The member of the directory that this region asks; without one the first region of each zone decides. */
+    directory: Type.Optional(
+      Type.Object({ nats: Nats, members: Type.Union([Type.Literal(1), Type.Literal(3)]) }, strict),
+    ),
     workspaces: Type.Array(
       Type.Object(
         {

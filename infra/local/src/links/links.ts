@@ -4,11 +4,18 @@ import { hearsGreeting, comesToGreet } from './probe.ts';
 import { startProxy, type Proxy } from './proxy.ts';
 import { Road, type CutMode, type RoadState } from './road.ts';
 
+/** What else than a broker regions reach over the same roads, where they have it. */
+export type Service = { targets: Readonly<Record<string, Target>>; port?: PortOf };
+/** Where the reader's way to the peer listens; 0 takes any free port. */
+export type PortOf = (reader: string, peer: string) => number;
+
 export type LinksOptions = {
   /** The broker of each region. */
   targets: Readonly<Record<string, Target>>;
-  /** Where the reader's way to the peer listens; 0, the default, takes any free port. */
-  port?: (reader: string, peer: string) => number;
+  /** Of the ways to brokers; any free port by default. */
+  port?: PortOf;
+  /** By name. */
+  services?: Readonly<Record<string, Service>>;
   /** One-way delays in milliseconds; the default is a map of the real world. */
   delays?: Delays;
   /** Of each direction, shared by its connections; unlimited by default. */
@@ -34,8 +41,8 @@ export type LinkState = RoadState & {
 
 /** The wide area between regions, per pair and direction. Without such a link: `NoSuchLink`. */
 export type Links = {
-  /** The port on 127.0.0.1 at which `reader` reaches the broker of `peer`. */
-  port(reader: string, peer: string): number;
+  /** The port on 127.0.0.1 at which `reader` reaches the broker of `peer`, or another service of it. */
+  port(reader: string, peer: string, service?: string): number;
   cut(a: string, b: string, options?: CutOptions): void;
   /** Sets the one-way delay of both directions, in milliseconds. */
   slow(a: string, b: string, delayMs: number): void;
@@ -64,6 +71,7 @@ export class NoSuchLink extends Error {
   }
 }
 
+const BROKER = 'broker';
 const DIRECT_ANSWER_MS = 2_000;
 const PROBE_MARGIN_MS = 250;
 
@@ -88,18 +96,35 @@ export async function createLinks(options: LinksOptions): Promise<Links> {
   };
   const bothWays = (a: string, b: string): [Road, Road] => [road(a, b), road(b, a)];
 
-  const proxies = await startProxies(regions, (reader, peer) =>
-    startProxy(
-      port(reader, peer),
-      targets[peer]!,
-      { there: road(reader, peer), back: road(peer, reader) },
-      maxWaitingBytes,
-    ),
+  const services: Record<string, Service> = { ...options.services, [BROKER]: { targets, port } };
+  const wanted = Object.entries(services).flatMap(([name, service]) =>
+    orderedPairs(regions)
+      .filter(([, peer]) => service.targets[peer] !== undefined)
+      .map(([reader, peer]) => ({ name, service, reader, peer })),
   );
-  const proxy = (reader: string, peer: string): Proxy => {
+  const proxies = await startAll(
+    wanted.map(({ name, service, reader, peer }) => ({
+      key: `${name} ${key(reader, peer)}`,
+      start: () =>
+        startProxy(
+          service.port?.(reader, peer) ?? 0,
+          service.targets[peer]!,
+          { there: road(reader, peer), back: road(peer, reader) },
+          maxWaitingBytes,
+        ),
+    })),
+  );
+  const proxy = (reader: string, peer: string, service = BROKER): Proxy => {
     const { from, to } = road(reader, peer);
-    return proxies.get(key(from, to))!;
+    const found = proxies.get(`${service} ${key(from, to)}`);
+    if (found === undefined) throw new NoSuchLink(`${to} has no ${service}.`, regions);
+    return found;
   };
+  const connections = (from: string, to: string): number =>
+    Object.keys(services).reduce(
+      (sum, name) => sum + (proxies.get(`${name} ${key(from, to)}`)?.connections ?? 0),
+      0,
+    );
 
   /** How long the broker takes when no link is in between, in milliseconds. */
   const directAnswer = async (region: string): Promise<number> => {
@@ -112,7 +137,7 @@ export async function createLinks(options: LinksOptions): Promise<Links> {
   };
 
   return {
-    port: (reader, peer) => proxy(reader, peer).port,
+    port: (reader, peer, service) => proxy(reader, peer, service).port,
     cut(a, b, { mode = 'black-hole', direction = 'both' } = {}) {
       const [there, back] = bothWays(a, b);
       if (direction !== 'back') there.cut(mode);
@@ -134,7 +159,7 @@ export async function createLinks(options: LinksOptions): Promise<Links> {
     state: () =>
       [...roads.values()].map((way) => ({
         ...way.state(),
-        connections: proxy(way.from, way.to).connections + proxy(way.to, way.from).connections,
+        connections: connections(way.from, way.to) + connections(way.to, way.from),
       })),
     waitingBytes: () => [...proxies.values()].reduce((sum, { waitingBytes }) => sum + waitingBytes, 0),
     async assertCut(a, b) {
@@ -168,14 +193,13 @@ function orderedPairs(regions: readonly string[]): [string, string][] {
 }
 
 /** All or none: when one cannot listen, the others are closed again. */
-async function startProxies(
-  regions: readonly string[],
-  start: (reader: string, peer: string) => Promise<Proxy>,
+async function startAll(
+  wanted: readonly { key: string; start(): Promise<Proxy> }[],
 ): Promise<Map<string, Proxy>> {
   const proxies = new Map<string, Proxy>();
   const started = await Promise.allSettled(
-    orderedPairs(regions).map(async ([reader, peer]) => {
-      proxies.set(key(reader, peer), await start(reader, peer));
+    wanted.map(async ({ key, start }) => {
+      proxies.set(key, await start());
     }),
   );
   const failed = started.find((each) => each.status === 'rejected');

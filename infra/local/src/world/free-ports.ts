@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { WorldError } from '../error.ts';
+import { directoryMembers } from './directory.ts';
 import { MAX_SERVERS, portsFrom, REGIONS, type Ports } from './layout.ts';
 import { SERVERS } from './status.ts';
 
@@ -44,6 +45,16 @@ function whatListens(ports: Ports, regions: readonly string[], servers: number):
       ...regions
         .filter((peer) => peer !== region)
         .map((peer) => ({ port: ports.link(region, peer), what: `link ${region} - ${peer}` })),
+    ]),
+    ...directoryMembers(regions).flatMap((member) => [
+      { port: ports.directory(member), what: `the directory in ${member}` },
+      { port: ports.directoryRoute(member), what: `the directory in ${member}, to its other members` },
+      ...regions
+        .filter((region) => region !== member)
+        .flatMap((region) => [
+          { port: ports.directoryLink(region, member), what: `link ${region} - directory in ${member}` },
+          { port: ports.routeLink(region, member), what: `link of the directory ${region} - ${member}` },
+        ]),
     ]),
   ];
 }

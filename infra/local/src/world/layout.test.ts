@@ -10,17 +10,23 @@ import {
   zonesOf,
 } from './layout.ts';
 
-test('regions have the ports that people know, and all others are above +10', () => {
+test('regions have the ports that people know, and no two things have one', () => {
   const ports = portsFrom(4100);
   expect([ports.web, ...REGIONS.map(ports.region)]).toEqual([4100, 4101, 4102, 4103, 4104]);
   const others = REGIONS.flatMap((region) => [
     ports.postgres(region),
     ports.nats(region),
-    ...REGIONS.filter((peer) => peer !== region).map((peer) => ports.link(region, peer)),
+    ports.directory(region),
+    ports.directoryRoute(region),
+    ...REGIONS.filter((peer) => peer !== region).flatMap((peer) => [
+      ports.link(region, peer),
+      ports.directoryLink(region, peer),
+      ports.routeLink(region, peer),
+    ]),
     ...Array.from({ length: MAX_SERVERS - 1 }, (_, nth) => ports.server(region, nth + 1)),
   ]);
-  expect(new Set(others).size).toBe(4 + 4 + 12 + 4 * 3);
-  expect(Math.min(...others)).toBeGreaterThan(4110);
+  expect(new Set(others).size).toBe(4 * 4 + 3 * 12 + 4 * 3);
+  expect(Math.min(...others)).toBeGreaterThan(4104);
   expect(Math.max(...others)).toBeLessThan(4200);
 });
 

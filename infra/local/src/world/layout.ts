@@ -49,7 +49,16 @@ export type Ports = {
   nats(region: string): number;
   /** Where `reader` reaches the broker of `peer`. */
   link(reader: string, peer: string): number;
+  /** The region's member of the directory: to those who ask, and to the other members. */
+  directory(region: string): number;
+  directoryRoute(region: string): number;
+  /** Where `reader` asks the member of `peer`, and where one member reaches another. */
+  directoryLink(reader: string, peer: string): number;
+  routeLink(member: string, peer: string): number;
 };
+
+/** What is left between the others: a world has less than a hundred ports. */
+const ROUTE_LINKS = [0, 5, 6, 7, 8, 0, 9, 10, 15, 16, 0, 17, 18, 19, 20, 0];
 
 const index = (region: string): number => REGIONS.findIndex((known) => known === region);
 
@@ -62,6 +71,10 @@ export function portsFrom(base: number): Ports {
     postgres: (region) => base + 11 + index(region),
     nats: (region) => base + 21 + index(region),
     link: (reader, peer) => base + 40 + 10 * index(reader) + index(peer),
+    directory: (region) => base + 31 + index(region),
+    directoryRoute: (region) => base + 35 + index(region),
+    directoryLink: (reader, peer) => base + 44 + 10 * index(reader) + index(peer),
+    routeLink: (member, peer) => base + ROUTE_LINKS[REGIONS.length * index(member) + index(peer)]!,
   };
 }
 

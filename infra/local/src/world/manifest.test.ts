@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { brokerConfig, brokerCredentials, existingBroker } from './brokers.ts';
 import { demoWorkspaces } from './demo.ts';
+import { directoryCredentials, directoryMembers, memberConfig } from './directory.ts';
 import { portsFrom, REGIONS } from './layout.ts';
 import { manifestOf } from './manifest.ts';
 
@@ -23,6 +24,7 @@ const manifest = (
       postgresUrl: 'postgres://127.0.0.1/',
       broker: (zone, reader, of) => brokerCredentials(zone, reader, of, { ports, secrets }),
       publicKey: secrets.publicKey,
+      directory: (region) => directoryCredentials(region, { home: '/home', running, ports, secrets }),
       workspaces: demoWorkspaces(running),
     },
     nth,
@@ -67,6 +69,25 @@ test('every credential in a manifest opens the account on the broker that it is 
         expect(its, zone).toContain(`user: "${peer.nats.user}", password: "${peer.nats.password}"`);
       }
     }
+});
+
+test('a region asks the member of the directory in its own region, or the nearest one, with credentials that open it', () => {
+  expect(directoryMembers(REGIONS)).toEqual(['us-east', 'eu-west', 'eu-central']);
+  expect(directoryMembers(['us-east', 'ap-south'])).toEqual(['us-east']);
+  const asked = REGIONS.map((region) => manifest(region).directory!.nats.url);
+  expect(asked).toEqual([
+    ...['us-east', 'eu-west', 'eu-central'].map((member) => `nats://127.0.0.1:${ports.directory(member)}`),
+    `nats://127.0.0.1:${ports.directoryLink('ap-south', 'eu-central')}`,
+  ]);
+  for (const member of directoryMembers(REGIONS)) {
+    const config = memberConfig(member, { home: '/home', running: REGIONS, ports, secrets });
+    for (const region of REGIONS) {
+      const { user, password } = manifest(region).directory!.nats;
+      expect(config, member).toContain(`user: "${user}", password: "${password}"`);
+    }
+    for (const other of directoryMembers(REGIONS))
+      expect(config.includes(`@127.0.0.1:${ports.routeLink(member, other)}"`)).toBe(other !== member);
+  }
 });
 
 test('workspaces are where their zone is, with a home that runs', () => {

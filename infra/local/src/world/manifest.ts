@@ -12,6 +12,8 @@ export type ManifestSources = {
   /** Where, and as whom, `reader` reaches the broker of `of`, which may be its own. */
   broker(zone: string, reader: string, of: string): Manifest['zones'][number]['nats'];
   publicKey(region: string): PublicKey;
+  /** At which member it asks the directory; undefined where the world has none. */
+  directory(region: string): Manifest['directory'];
   workspaces: readonly Workspace[];
 };
 
@@ -24,6 +26,7 @@ export const urlOf = (port: number): string => `http://127.0.0.1:${port}`;
 export function manifestOf(region: string, from: ManifestSources, nth = 0): Manifest {
   const { running, ports } = from;
   const port = ports.server(region, nth);
+  const directory = from.directory(region);
   const manifest: Manifest = {
     region,
     listen: { host: '127.0.0.1', port },
@@ -43,6 +46,7 @@ export function manifestOf(region: string, from: ManifestSources, nth = 0): Mani
       zones: zonesOf(each),
       publicKey: from.publicKey(each),
     })),
+    ...(directory === undefined ? {} : { directory }),
     workspaces: [...from.workspaces],
   };
   Value.Assert(Manifest, manifest);

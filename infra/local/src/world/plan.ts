@@ -10,6 +10,7 @@ import { brokerConfig, brokerCredentials, existingBroker, natsUrl } from './brok
 import { natsCacheFolder } from './claim.ts';
 import { existingDatabase } from './databases.ts';
 import type { Workspace } from './demo.ts';
+import { directoryCredentials, directoryMembers, memberConfig } from './directory.ts';
 import { zonesOf, type Ports } from './layout.ts';
 import { openLog } from './log-file.ts';
 import { manifestOf, urlOf, type ManifestSources } from './manifest.ts';
@@ -114,6 +115,16 @@ function planRegion(region: string, plan: WorldPlan, found: Found): PlannedRegio
         log: openLog(plan.home, `${region}-nats`),
       }),
     );
+  const startMember = async (): Promise<Process> =>
+    processOf(
+      await startNats({
+        binary: await found.natsServer(),
+        dir: join(folder, 'directory'),
+        port: ports.directory(region),
+        config: memberConfig(region, plan),
+        log: openLog(plan.home, `${region}-directory`),
+      }),
+    );
   const program = { region, entry: plan.serverEntry ?? REGION_SERVER };
   const startRegionServer =
     (name: ServerName, nth: number) =>
@@ -138,10 +149,14 @@ function planRegion(region: string, plan: WorldPlan, found: Found): PlannedRegio
       ...portsOfServers(region, ports),
       nats: ports.nats(region),
       postgres: ports.postgres(region),
+      directory: ports.directory(region),
     },
     start: {
       ...(found.database === undefined ? { postgres: startDatabase } : {}),
       ...(found.broker === undefined ? { nats: startBroker } : {}),
+      ...(found.broker === undefined && directoryMembers(plan.running).includes(region)
+        ? { directory: startMember }
+        : {}),
       ...Object.fromEntries(servers.map((name, nth) => [name, startRegionServer(name, nth)])),
     },
     external: [
@@ -187,7 +202,7 @@ function planRegion(region: string, plan: WorldPlan, found: Found): PlannedRegio
         );
       await local.kill();
       calledOff.throwIfAborted();
-      for (const stored of [postgresDataFolder(dataFolder), join(folder, 'nats')])
+      for (const stored of [postgresDataFolder(dataFolder), join(folder, 'nats'), join(folder, 'directory')])
         await rm(stored, { recursive: true, force: true });
       await bringUp(calledOff, () => undefined);
     },
@@ -222,6 +237,7 @@ function sourcesOf(plan: WorldPlan, found: Found, postgresUrl: string): Manifest
     postgresUrl,
     broker: (zone, reader, of) => found.broker ?? brokerCredentials(zone, reader, of, plan),
     publicKey: plan.secrets.publicKey,
+    directory: (region) => (found.broker === undefined ? directoryCredentials(region, plan) : undefined),
     workspaces: plan.workspaces,
   };
 }

@@ -17,11 +17,13 @@ export type RegionPlan = {
   report(line: string): void;
 };
 
-const STORES = ['postgres', 'nats'] as const;
+const STORES = ['postgres', 'nats', 'directory'] as const;
 
 /** In messages. */
 export const titleOf = (part: PartName): string =>
-  ({ server: 'the server', nats: 'NATS', postgres: 'Postgres' })[part as string] ?? part;
+  ({ server: 'the server', nats: 'NATS', postgres: 'Postgres', directory: 'the directory' })[
+    part as string
+  ] ?? part;
 
 /** The processes of one region. */
 export class LocalRegion {
@@ -94,7 +96,12 @@ export class LocalRegion {
     const part = this.#parts.get(name as PartName);
     if (part !== undefined) return part;
     const { region, urls } = this.#plan;
-    const known: PartName[] = [...SERVERS.slice(0, urls.length), 'nats', 'postgres'];
+    const known: PartName[] = [
+      ...SERVERS.slice(0, urls.length),
+      'nats',
+      'postgres',
+      ...(this.#parts.has('directory') ? (['directory'] as const) : []),
+    ];
     const found = known.find((each) => each === name);
     throw new WorldError(
       found === undefined
@@ -129,6 +136,7 @@ export class LocalRegion {
         ),
         nats: this.#of('nats'),
         postgres: this.#of('postgres'),
+        ...(this.#parts.has('directory') ? { directory: this.#of('directory') } : {}),
       },
       ...hearing,
       waiting,

@@ -5,7 +5,7 @@ import type { PartState } from './part.ts';
 /** The server processes that a region can have; the first is always meant to be there. */
 export const SERVERS = ['server', 'server-2', 'server-3', 'server-4'] as const;
 export type ServerName = (typeof SERVERS)[number];
-export type PartName = ServerName | 'nats' | 'postgres';
+export type PartName = ServerName | 'nats' | 'postgres' | 'directory';
 
 /** `external`: runs elsewhere, named by `DATABASE_URL` or `NATS_URL`; `off`: not part of this world. */
 export type PartStatus = {
@@ -67,8 +67,8 @@ export type RegionStatus = {
   zones: string[];
   /** Whether a server of it says so. */
   ready: boolean;
-  /** Servers beyond the first are there in worlds that have them. */
-  parts: Record<'server' | 'nats' | 'postgres', PartStatus> & { [part in ServerName]?: PartStatus };
+  /** Servers beyond the first, and a member of the directory, are there in worlds and regions that have them. */
+  parts: Record<'server' | 'nats' | 'postgres', PartStatus> & { [part in PartName]?: PartStatus };
   broker?: 'up' | 'down';
   peers: PeerStatus[];
   /** By zone, as far as the region tells. */

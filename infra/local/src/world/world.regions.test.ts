@@ -91,7 +91,7 @@ test('four regions start, can be cut, and leave no process; a second start has t
     ['eu-central', true],
     ['ap-south', true],
   ]);
-  expect(pidsOf(status)).toHaveLength(12);
+  expect(pidsOf(status)).toHaveLength(15);
   expect(runningWorld(home)).toMatchObject({ pid: process.pid, url: world.url });
 
   await world.links.assertHealed('us-east', 'eu-west');
@@ -155,7 +155,7 @@ test('a region has several servers, each its own part; one that is lost or pause
   const world = await start(options);
   const east = world.regions['us-east']!;
   const status = await world.status();
-  expect(pidsOf(status)).toHaveLength(8);
+  expect(pidsOf(status)).toHaveLength(9);
   expect(status.regions[0]).toMatchObject({
     url: east.url,
     urls: east.urls,
@@ -189,7 +189,9 @@ test('a region has several servers, each its own part; one that is lost or pause
   await world.stopPart('us-east', 'server-2');
   expect(await partOf(world, 'us-east', 'server-2')).toMatchObject({ state: 'stopped' });
   await expect(world.pause('us-east', 'server-2')).rejects.toThrow('server-2 of us-east is stopped');
-  await expect(world.kill('us-east', 'server-3')).rejects.toThrow('Parts: server, server-2, nats, postgres');
+  await expect(world.kill('us-east', 'server-3')).rejects.toThrow(
+    'Parts: server, server-2, nats, postgres, directory',
+  );
   await expect(world.restart('us-east', 'nats', { skewMs })).rejects.toThrow('Only a server');
 });
 
@@ -241,7 +243,7 @@ test('a region that is wiped comes back empty, and the others keep what they hav
   expect([await tables('us-east'), await tables('eu-west')]).toEqual([0, 1]);
   expect(existsSync(stored)).toBe(false);
   const [east] = (await world.status()).regions;
-  expect(Object.values(east!.parts).map(({ state }) => state)).toEqual(['ready', 'ready', 'ready', 'ready']);
+  expect(new Set(Object.values(east!.parts).map(({ state }) => state))).toEqual(new Set(['ready']));
   expect(Object.values(east!.parts).filter(({ pid }) => before.includes(pid!))).toEqual([]);
   await world.links.assertHealed('us-east', 'eu-west');
 });
@@ -270,7 +272,7 @@ test('the control API kills, pauses, wipes and rebuilds', async () => {
     json: { error: 'Nothing of us-east is paused.' },
   });
   expect((await parts('burn', 'server')).status).toBe(400);
-  expect((await parts('kill', 'moon')).json['error']).toContain('Parts: server, nats, postgres');
+  expect((await parts('kill', 'moon')).json['error']).toContain('Parts: server, nats, postgres, directory');
 
   expect(await ask(world, '/world/wipe', { region: 'us-east' })).toMatchObject({ json: { done: true } });
   expect((await ask(world, '/world/wipe', { region: 'mars' })).status).toBe(400);
@@ -444,7 +446,7 @@ await startWorld(${JSON.stringify(options)});`;
     status = (await answer.json()) as WorldStatus;
   });
   const pids = pidsOf(status!);
-  expect(pids).toHaveLength(6);
+  expect(pids).toHaveLength(7);
   expect(pids.filter(isGone)).toEqual([]);
   // What the kernel tells a paused process it hears only when it goes on.
   await fetch(`http://127.0.0.1:${basePort}/world/parts`, {

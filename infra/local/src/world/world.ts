@@ -8,6 +8,7 @@ import { requireFreePorts } from './free-ports.ts';
 import { chooseRegions, chooseServers, portsFrom, regionsOf } from './layout.ts';
 import { openLog } from './log-file.ts';
 import { urlOf } from './manifest.ts';
+import { directoryServices } from './directory.ts';
 import type { WorldOptions } from './options.ts';
 import { buildPage, PAGE_FOLDER, pageIsBuilt, pageIsStale } from './page.ts';
 import { planRegions, type PlannedRegion, type WorldRegion } from './plan.ts';
@@ -76,10 +77,12 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   const local = [...planned.values()].map(({ local }) => local);
   starting.defer(() => all(local, (region) => region.stopPart('postgres')));
   starting.defer(() => all(local, (region) => region.stopPart('nats')));
+  starting.defer(() => all(local, (region) => region.stopPart('directory')));
 
   const links = await createLinks({
     targets: Object.fromEntries([...planned].map(([region, { broker }]) => [region, broker])),
     port: ports.link,
+    services: directoryServices(plan),
     ...(options.delays === undefined ? {} : { delays: options.delays }),
   });
   starting.defer(() => links.close());

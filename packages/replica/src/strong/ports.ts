@@ -45,14 +45,19 @@ export interface StrongStore {
 }
 
 /**
- * What decides which version of a workspace comes next (R7). Both reject with BusDown while nobody can
+ * What decides which version of a workspace comes next (R7). A read is of the record as it was at some moment after
+ * it was asked for, or of one that nobody who acts on it can get past. Both reject with BusDown while nobody can
  * say; a compare-and-set that rejected may have been taken, or be taken later.
  */
 export interface Directory {
   /** Records as they are now; workspaces that it does not know are left out. */
   read(workspaces: readonly string[]): Promise<ReadonlyMap<string, DirectoryRecord>>;
-  /** Puts `next` in the place of `expected`; false when another record is there. */
-  compareAndSet(workspace: string, expected: DirectoryRecord, next: DirectoryRecord): Promise<boolean>;
+  /** Puts `next` in the place of `expected` (undefined: of nothing); false when another record is there. */
+  compareAndSet(
+    workspace: string,
+    expected: DirectoryRecord | undefined,
+    next: DirectoryRecord,
+  ): Promise<boolean>;
 }
 
 export const sameRecord = (a: DirectoryRecord, b: DirectoryRecord): boolean =>

@@ -23,9 +23,10 @@ import { CatchUp } from './catch-up.ts';
 import { answerTalk } from './desk.ts';
 import { FirstRegionDirectory } from './first-region-directory.ts';
 import { StrongLog } from './log.ts';
-import type { Founding } from './ports.ts';
+import type { Directory, Founding } from './ports.ts';
 import { NotHome, Proposer, noDirectory } from './proposer.ts';
 import type { Applied, WorkspaceState } from './state.ts';
+import { TakingUp } from './taking-up.ts';
 
 export type StrongParts = {
   region: string;
@@ -37,6 +38,8 @@ export type StrongParts = {
   random: Random;
   /** The workspaces of the zone. */
   workspaces: readonly Founding[];
+  /** What decides; the first region of the zone does when there is none. */
+  directory?: Directory;
 };
 
 export type StrongEvents = {
@@ -66,7 +69,8 @@ export class Strong {
   readonly #parts: StrongParts;
   readonly #events: StrongEvents;
   readonly #log: StrongLog;
-  readonly #directory: FirstRegionDirectory;
+  readonly #directory: Directory;
+  readonly #standIn: FirstRegionDirectory | undefined;
   readonly #catchUp: CatchUp;
   readonly #proposer: Proposer;
   readonly #workspaces: ReadonlySet<string>;
@@ -81,7 +85,9 @@ export class Strong {
     this.#events = events;
     this.#workspaces = new Set(foundings.map(({ id }) => id));
     this.#log = new StrongLog(store, foundings, (version) => this.#tell(version));
-    this.#directory = new FirstRegionDirectory({ region, regions, bus, store, foundings });
+    const ofZone = { region, regions, bus, store, foundings };
+    this.#standIn = parts.directory === undefined ? new FirstRegionDirectory(ofZone) : undefined;
+    this.#directory = this.#standIn ?? new TakingUp(parts.directory!, ofZone);
     this.#catchUp = new CatchUp({ log: this.#log, store, bus, peers });
     this.#proposer = new Proposer({
       ...parts,
@@ -198,9 +204,14 @@ export class Strong {
       store: this.#parts.store,
       workspaces: this.#workspaces,
       change: (asked: Uint8Array) => this.#answerChange(asked),
-      directory: (asked: Uint8Array) => this.#directory.answer(asked),
+      directory: (asked: Uint8Array) => this.#answerDirectory(asked),
     };
     return answerTalk(parts, talk, question);
+  }
+
+  #answerDirectory(asked: Uint8Array): Promise<Uint8Array> {
+    if (this.#standIn === undefined) throw new Error('a directory of its own decides here');
+    return this.#standIn.answer(asked);
   }
 
   async #record(workspace: string): Promise<DirectoryRecord> {
