@@ -1,4 +1,12 @@
-import { commandId, type Badge, type Command, type Problem, type Push, type Reply } from '@causeway/protocol';
+import {
+  commandId,
+  type Badge,
+  type Command,
+  type Deed,
+  type Problem,
+  type Push,
+  type Reply,
+} from '@causeway/protocol';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { regionInMemory, type RegionInMemory } from '../../region-in-memory.ts';
 import { BadgeBoards } from './badge-boards.ts';
@@ -228,6 +236,37 @@ describe('the conversation', () => {
     expect(said).toHaveLength(1);
     await join(true);
     await vi.waitFor(() => expect(said.at(-1)!.badges?.[0]?.unread).toBe(1), { timeout: 10_000 });
+  });
+
+  it('R12 says nothing more of a private channel to whom it was taken away, and goes on saying it to others', async () => {
+    const change = async (deed: Deed): Promise<string> => {
+      const command = {
+        kind: 'change',
+        workspace: 'acme-id',
+        member: 'ada',
+        nonce: region.nonce(),
+        deed,
+      } as const;
+      return (await region.replica.strong.request(command)).id;
+    };
+    const channel = await change({ kind: 'create-channel', slug: 'secret', private: true, members: ['ben'] });
+    const [ada, ben] = [await conversation('ada'), await conversation('ben')];
+    for (const { talk } of [ada, ben]) talk.take(JSON.stringify({ do: 'cells', ref: 1, channel }));
+    for (const { said } of [ada, ben]) expect(await answered(said, 1)).toHaveProperty('cells');
+    const topics = ({ said }: typeof ada) =>
+      said.flatMap(({ cells = [] }) => cells).filter(({ key }) => key === 'topic');
+    const describe = async (topic: string): Promise<void> => {
+      const frame = { workspace: 'acme-id', member: 'ada', nonce: region.nonce(), v: Date.now() * 1_024 };
+      await region.replica.execute({ kind: 'topic', ...frame, channel, topic });
+    };
+    await describe('for both');
+    await vi.waitFor(() => expect([ada, ben].map((each) => topics(each).length)).toEqual([1, 1]));
+    await change({ kind: 'remove', channel, member: 'ben' });
+    ben.talk.take(JSON.stringify({ do: 'cells', ref: 2, channel }));
+    expect((await answered(ben.said, 2)).problem?.code).toBe('not-found');
+    await describe('for ada alone');
+    await vi.waitFor(() => expect(topics(ada)).toHaveLength(2));
+    expect(topics(ben)).toHaveLength(1);
   });
 
   it('goes on with another token of the same member, and of nobody else', async () => {

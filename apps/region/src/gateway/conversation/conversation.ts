@@ -49,6 +49,7 @@ export class Conversation {
   readonly #channels: WatchedChannels;
   readonly #presence: OwnPresence;
   readonly #bucket;
+  readonly #unwatch: () => void;
   #identity: Identity;
   #leaveMine: (() => void) | undefined;
   #leaveBadges: (() => void) | undefined;
@@ -61,6 +62,7 @@ export class Conversation {
     this.#identity = identity;
     this.#bucket = limits.session();
     this.#scene = { ...opened, member: identity.member };
+    this.#unwatch = parts.access.watch(identity, () => void this.#look());
     this.#channels = new WatchedChannels({
       workspace: opened.workspace.id,
       replica: opened.replica,
@@ -102,6 +104,7 @@ export class Conversation {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#unwatch();
     this.#channels.close();
     this.#presence.close();
     this.#leaveMine?.();
@@ -152,16 +155,35 @@ export class Conversation {
 
   async #cells(slugOrId: string, on: boolean): Promise<{ cells: Cell[] } | { done: true }> {
     const id = await this.#channel(slugOrId);
-    if (on) {
+    if (!on) {
+      this.#leave(id);
+      return { done: true };
+    }
+    try {
       const cells = await this.#channels.watch(id);
       this.#presence.listen(id);
+      // Once more: what was taken away before it was watched was told to nobody.
+      await this.#channel(id);
+      return { cells };
+    } catch (error) {
+      this.#leave(id);
+      throw error;
+    } finally {
       // Closed meanwhile: nobody else would stop it.
       if (this.#isClosed) this.#channels.close();
-      return { cells };
     }
-    this.#channels.leave(id);
-    this.#presence.leave(id);
-    return { done: true };
+  }
+
+  #leave(channel: string): void {
+    this.#channels.leave(channel);
+    this.#presence.leave(channel);
+  }
+
+  /** What the member may reach has changed: hears no more of channels that they do not see any longer. Never rejects. */
+  async #look(): Promise<void> {
+    for (const channel of this.#channels.list())
+      // What cannot be looked up is not theirs to hear.
+      await this.#channel(channel).catch(() => this.#leave(channel));
   }
 
   /** The id of a channel that the member may see. */

@@ -36,6 +36,10 @@ export class WatchedChannels {
     return replica.loadCells([scope, ...(await this.#newestMessages(channel))]);
   }
 
+  list(): string[] {
+    return [...this.#watched.keys()];
+  }
+
   leave(channel: string): void {
     this.#watched.get(channel)?.();
     this.#watched.delete(channel);
