@@ -215,6 +215,27 @@ test('two who have one canvas open see each other’s writes', async () => {
   expect(region.sockets[0]!.names).toEqual([]);
 });
 
+test('R10 more than fits into a frame waits, and ends no connection; what is left of it when some is taken back is sent', async () => {
+  const there = new Y.Doc();
+  region.canvases.set('acme/canvas/a', there);
+  open();
+  const here = new LinkedDocument(link, { name: 'acme/canvas/a', changed: () => undefined });
+  await settle();
+  const text = here.doc.getText('text');
+  text.insert(0, 'before ');
+  text.insert(7, 'x'.repeat(600_000));
+  text.insert(0, 'and ');
+  expect(there.getText('text').toJSON()).toBe('before ');
+  expect([here.status, here.error?.code, here.isSaved]).toEqual(['live', 'frame-too-large', false]);
+  region.sockets[0]!.close(1006);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect([link.getSnapshot().status, here.error?.code]).toEqual(['live', 'frame-too-large']);
+  text.delete(11 + 100, 600_000 - 100);
+  expect(there.getText('text').toJSON()).toBe(`and before ${'x'.repeat(100)}`);
+  expect(here.error).toBeUndefined();
+  here.close();
+});
+
 test('a region that pings is answered, and a broken update is no broken document', async () => {
   const there = new Y.Doc();
   region.canvases.set('acme/canvas/a', there);

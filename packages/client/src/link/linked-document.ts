@@ -1,4 +1,4 @@
-import type { CausewayError } from '@causeway/protocol';
+import { CausewayError, LIMITS } from '@causeway/protocol';
 import * as decoding from 'lib0/decoding';
 import * as encoding from 'lib0/encoding';
 import {
@@ -12,6 +12,9 @@ import * as Y from 'yjs';
 import { FRAME, SYNC } from './frames.ts';
 import type { ConnectionStatus, Line, Link } from './link.ts';
 import { Unsaved } from './unsaved.ts';
+
+/** What fits into a frame beside its address. A region ends the whole connection of who says more. */
+const MOST_BYTES = LIMITS.frameBytes - 1_024;
 
 /** What opening a document takes. */
 export type DocumentOptions = {
@@ -34,6 +37,8 @@ export class LinkedDocument {
   readonly #changed: () => void;
   readonly #awareness: Awareness | undefined;
   readonly #unsaved = new Unsaved();
+  /** What the region was told last, as a state vector, while more than fits waits here; a deletion may make it fit. */
+  #told: Uint8Array | undefined;
   #status: ConnectionStatus = 'connecting';
   #error: CausewayError | undefined;
   #mayWrite: boolean | undefined;
@@ -53,8 +58,7 @@ export class LinkedDocument {
     this.doc.on('update', (update: Uint8Array, origin: unknown) => {
       if (origin === this) return;
       this.#hasWritten = true;
-      this.#count(() => this.#unsaved.wrote());
-      this.#line.send(FRAME.sync, (to) => sync.writeUpdate(to, update));
+      this.#say(update);
     });
     this.#awareness?.on('update', this.#tellAwareness);
   }
@@ -135,14 +139,41 @@ export class LinkedDocument {
     else if (type === FRAME.syncStatus) this.#answered(decoding.readVarUint(from) === 1);
   }
 
+  #say(update: Uint8Array): void {
+    const lacked = this.#told === undefined ? update : Y.encodeStateAsUpdate(this.doc, this.#told);
+    if (lacked.length > MOST_BYTES) return this.#holdBack(this.#told ?? vectorBefore(this.doc, update));
+    const isRelieved = this.#told !== undefined;
+    this.#told = undefined;
+    this.#count(() => (isRelieved ? this.#unsaved.told() : this.#unsaved.wrote()));
+    this.#line.send(FRAME.sync, (to) => sync.writeUpdate(to, lacked));
+    if (isRelieved) this.#become(this.#status);
+  }
+
+  #holdBack(told: Uint8Array): void {
+    this.#told = told;
+    this.#count(() => this.#unsaved.heldBack());
+    this.#become(
+      this.#status,
+      new CausewayError(
+        'frame-too-large',
+        'more was written at once than a region takes; take some of it back',
+      ),
+    );
+  }
+
   #sync(from: decoding.Decoder): void {
+    const asked = decoding.clone(from);
     const answer = encoding.createEncoder();
     const what = sync.readSyncMessage(from, answer, this.doc, this);
-    if (encoding.hasContent(answer)) {
+    if (encoding.length(answer) > MOST_BYTES) {
+      decoding.readVarUint(asked);
+      this.#holdBack(decoding.readVarUint8Array(asked));
+    } else if (encoding.hasContent(answer)) {
+      this.#told = undefined;
       this.#count(() => this.#unsaved.told());
       this.#line.send(FRAME.sync, (to) => encoding.writeUint8Array(to, encoding.toUint8Array(answer)));
     }
-    if (what === SYNC.step2) this.#become('live');
+    if (what === SYNC.step2) this.#become('live', this.#told === undefined ? undefined : this.#error);
   }
 
   /** The region has committed what we said, or never will. One that lost its disk lacks what others wrote, too. */
@@ -196,4 +227,11 @@ export class LinkedDocument {
     this.#error = error;
     this.#changed();
   }
+}
+
+/** The state vector of a document as it was before this update of its own. */
+function vectorBefore(doc: Y.Doc, update: Uint8Array): Uint8Array {
+  const vector = Y.decodeStateVector(Y.encodeStateVector(doc));
+  for (const [client, clock] of Y.parseUpdateMeta(update).from) vector.set(client, clock);
+  return Y.encodeStateVector(vector);
 }

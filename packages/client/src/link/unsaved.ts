@@ -28,6 +28,11 @@ export class Unsaved {
     else this.#isUntold = true;
   }
 
+  /** It is too much to be said at once. */
+  heldBack(): void {
+    this.#isUntold = true;
+  }
+
   /** The region was told all that it lacked. */
   told(): void {
     this.#isUntold = false;
