@@ -1,5 +1,6 @@
 import { canonical, channelScope, compareText, parseName, type Cell, type Entry } from '@causeway/protocol';
 import type { Store } from './ports.ts';
+import { ScopeLoads } from './scope-loads.ts';
 
 export type CellsEntry = Extract<Entry, { kind: 'cells' }>;
 export type CellListener = (scope: string, cells: readonly Omit<Cell, 'scope'>[]) => void;
@@ -30,6 +31,7 @@ const TOLD = 10_000;
 /** Committed cells of the scopes in use, and those who want to hear of changes. */
 export class Cells {
   readonly #store: Pick<Store, 'loadCells'>;
+  readonly #loads: ScopeLoads;
   readonly #slots = new Map<string, Slot>();
   readonly #listeners = new Map<string, Set<CellListener>>();
   /** By scope and key. */
@@ -37,6 +39,7 @@ export class Cells {
 
   constructor(store: Pick<Store, 'loadCells'>) {
     this.#store = store;
+    this.#loads = new ScopeLoads(store);
   }
 
   /** The cells of a scope as committed, by key; the map follows later commits while the scope stays in memory. */
@@ -44,7 +47,7 @@ export class Cells {
     let slot = this.#slots.get(scope);
     if (slot === undefined) {
       slot = { held: new Map(), loading: undefined as never };
-      slot.loading = this.#load(scope, slot, this.#store.loadCells([scope]));
+      slot.loading = this.#load(scope, slot, this.#loads.load(scope));
     }
     this.#slots.delete(scope);
     this.#slots.set(scope, slot);
