@@ -117,6 +117,23 @@ export class Metrics {
     this.#closes.inc({ code });
   }
 
+  /** What arriving clients want: pieces that wait for their turn, and those that are under way. */
+  arrivals(turns: { waiting: number; underWay: number }): void {
+    const registers = [this.#registry];
+    for (const [name, help, read] of [
+      ['causeway_arrivals_waiting', 'Sign-ins and first reads that wait for their turn', () => turns.waiting],
+      ['causeway_arrivals_under_way', 'Those that are under way', () => turns.underWay],
+    ] as const)
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
+  }
+
   #socketQueues(): void {
     const { outgoing } = this;
     new Gauge({

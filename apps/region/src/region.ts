@@ -20,6 +20,12 @@ import { Tokens } from './tokens.ts';
 const ANSWER_MS = 2_000;
 const DRAIN_MS = 4_000;
 
+/**
+ * Connections that the kernel takes while we are busy: of ten thousand that come back at once Node's 511 would
+ * leave most to the timers of TCP, which try again after 1, 3 and 7 seconds. At most what `somaxconn` allows.
+ */
+const BACKLOG = 4_096;
+
 /** Between two rounds of telling that clients are still in their canvases. */
 const RENEW_MS = 5_000;
 
@@ -73,7 +79,7 @@ export async function runRegion(config: Config, log: Logger, signal: AbortSignal
   opened.defer(() => doors.close());
   opened.defer(() => stopping.abort());
 
-  await http.listen(config.listen);
+  await http.listen({ ...config.listen, backlog: BACKLOG });
   log.info({ zones: zones.map(({ zone }) => zone), port: config.listen.port }, 'serving');
   await aborted(signal);
   log.info('stopping');

@@ -6,10 +6,12 @@ import type { Tokens } from '../tokens.ts';
 import type { AwarenessRooms } from './awareness.ts';
 import { CollabDoor } from './collab/door.ts';
 import { BadgeBoards } from './conversation/badge-boards.ts';
+import { ChannelCells } from './conversation/channel-cells.ts';
 import { EventsDoor } from './events/door.ts';
 import type { RateLimits } from './limits.ts';
 import { MemberSockets, Sockets } from './sockets.ts';
 import { SyncDoor } from './sync/door.ts';
+import { Turns } from './turns.ts';
 
 type Parts = {
   config: Pick<Config, 'region'>;
@@ -24,12 +26,17 @@ type Parts = {
 export const isForDoors = ({ url = '', headers }: IncomingMessage): boolean =>
   /^\/v1\/(sync\/|(collab|events)([?]|$))/.test(url) && headers.upgrade?.toLowerCase() === 'websocket';
 
-/** The doors for WebSockets; cursors, badges and the counts of a member's sockets are common to all of them. */
+/** The doors for WebSockets; cursors, badges, cells of channels, the counts of a member's sockets and the line of those who arrive are common to all of them. */
 export function openDoors(server: Server, parts: Parts): Sockets {
-  const common = { ...parts, members: new MemberSockets(), badges: new BadgeBoards() };
-  return new Sockets(server, parts.metrics, [
-    new SyncDoor(common),
-    new CollabDoor(common),
-    new EventsDoor(common),
-  ]);
+  const turns = new Turns();
+  parts.metrics.arrivals(turns);
+  const common = {
+    ...parts,
+    members: new MemberSockets(),
+    badges: new BadgeBoards(),
+    cells: new ChannelCells(),
+    turns,
+  };
+  const doors = [new SyncDoor(common), new CollabDoor(common), new EventsDoor(common)];
+  return new Sockets(server, { metrics: parts.metrics, turns, doors });
 }

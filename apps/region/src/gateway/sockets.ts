@@ -6,6 +6,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Identity } from '../tokens.ts';
 import { asCausewayError } from './problems.ts';
 import { closeWith } from './sync/closing.ts';
+import type { Turns } from './turns.ts';
 
 /** Open sockets of one process, and those of one member among them. */
 const SOCKETS = 20_000;
@@ -16,8 +17,9 @@ const OPENING_MS = 10_000;
 const CLOSING_MS = 10_000;
 const REFUSING_MS = 2_000;
 const STOPPING_MS = 1_000;
-/** See `Session.beat`. */
+/** See `Session.beat`; sessions take turns in so many groups: all at once they would hold up everything else. */
 const BEAT_MS = 10_000;
+const GROUPS = 50;
 
 /** A socket that was let in. */
 export type Session = {
@@ -39,9 +41,13 @@ export type Accepted = {
 /** One address at which WebSockets are taken. */
 export type Door = {
   serves(path: string): boolean;
+  /** Signs in while it opens, and so waits for its turn; otherwise it waits with every sign-in that comes later. */
+  readonly opensInTurn: boolean;
   /** Signs in and opens; the socket is not read before this has settled. What it rejects with closes the socket. */
   open(accepted: Accepted): Promise<void>;
 };
+
+export type SocketsParts = { metrics: Metrics; turns: Turns; doors: readonly Door[] };
 
 /** The sockets of each member in this process. */
 export class MemberSockets {
@@ -69,14 +75,18 @@ export class MemberSockets {
  */
 export class Sockets {
   readonly #metrics: Metrics;
+  readonly #turns: Turns;
   readonly #doors: readonly Door[];
   readonly #server: WebSocketServer;
-  readonly #sessions = new Set<Session>();
+  readonly #sessions = Array.from({ length: GROUPS }, () => new Set<Session>());
+  #admitted = 0;
+  #beats = 0;
   readonly #beat: NodeJS.Timeout;
   #isClosing = false;
 
-  constructor(server: Server, metrics: Metrics, doors: readonly Door[]) {
+  constructor(server: Server, { metrics, turns, doors }: SocketsParts) {
     this.#metrics = metrics;
+    this.#turns = turns;
     this.#doors = doors;
     const options = {
       noServer: true,
@@ -90,15 +100,15 @@ export class Sockets {
     this.#server = new WebSocketServer(options);
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     this.#beat = setInterval(() => {
-      for (const session of this.#sessions) session.beat(Date.now());
-    }, BEAT_MS);
+      for (const session of this.#sessions[this.#beats++ % GROUPS]!) session.beat(Date.now());
+    }, BEAT_MS / GROUPS);
   }
 
   /** Tells every client to go to another region, and waits until they have. */
   async close(): Promise<void> {
     this.#isClosing = true;
     clearInterval(this.#beat);
-    for (const session of this.#sessions) session.fail(shuttingDown());
+    for (const session of this.#sessions.flatMap((group) => [...group])) session.fail(shuttingDown());
     const patience = setTimeout(() => {
       for (const socket of this.#server.clients) socket.terminate();
     }, STOPPING_MS);
@@ -108,6 +118,7 @@ export class Sockets {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => undefined);
+    this.#turns.accepted();
     const url = URL.parse(request.url ?? '', 'http://region');
     const door = this.#doors.find(({ serves }) => url !== null && serves(url.pathname));
     if (url === null || door === undefined) return void socket.destroy();
@@ -136,9 +147,13 @@ export class Sockets {
     const admit = (admitted: Session): void => {
       if (this.#isClosing) throw shuttingDown();
       session = admitted;
-      this.#sessions.add(admitted);
-      socket.once('close', () => this.#sessions.delete(admitted));
+      const group = this.#sessions[this.#admitted++ % GROUPS]!;
+      group.add(admitted);
+      socket.once('close', () => group.delete(admitted));
     };
+    const turn = door.opensInTurn ? this.#turns.wait('arriving') : undefined;
+    if (turn !== undefined) socket.once('close', () => turn.end());
+    await turn?.come;
     const patience = setTimeout(
       () => fail(new CausewayError('not-ready', 'the document did not open in time; try again')),
       OPENING_MS,
@@ -146,10 +161,11 @@ export class Sockets {
     try {
       if (this.#server.clients.size > SOCKETS)
         throw new CausewayError('not-ready', 'too many connections; try again or go to another region');
-      await door.open({ socket, wire, url, admit });
+      if (socket.readyState === socket.OPEN) await door.open({ socket, wire, url, admit });
     } catch (error) {
       fail(error);
     } finally {
+      turn?.end();
       clearTimeout(patience);
       socket.resume();
     }

@@ -7,9 +7,11 @@ import { Conversation } from '../conversation/conversation.ts';
 import { DocumentSubscription, isEmptyUpdate } from '../document-subscription.ts';
 import { existingDocument } from '../existing-document.ts';
 import type { BadgeBoards } from '../conversation/badge-boards.ts';
+import type { ChannelCells } from '../conversation/channel-cells.ts';
 import type { RateLimits } from '../limits.ts';
 import type { Outgoing } from '../outgoing.ts';
 import type { AwarenessRooms } from '../awareness.ts';
+import type { Turns } from '../turns.ts';
 import type { Message, Messages } from './messages.ts';
 
 export type CollabDocumentParts = {
@@ -21,6 +23,8 @@ export type CollabDocumentParts = {
   metrics: Metrics;
   limits: RateLimits;
   badges: BadgeBoards;
+  cells: ChannelCells;
+  turns: Turns;
   rooms: AwarenessRooms;
   /** See Incoming.hold. */
   hold(bytes: number): () => void;
@@ -72,6 +76,10 @@ export class CollabDocument {
 
   get messages(): Messages {
     return this.#parts.messages;
+  }
+
+  get isOpen(): boolean {
+    return this.#open !== undefined;
   }
 
   /** When the token expires that the conversation was shown last, milliseconds since 1970; 0 without one. */

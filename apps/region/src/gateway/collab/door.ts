@@ -2,9 +2,11 @@ import type { Access } from '../../access.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Tokens } from '../../tokens.ts';
 import type { BadgeBoards } from '../conversation/badge-boards.ts';
+import type { ChannelCells } from '../conversation/channel-cells.ts';
 import type { RateLimits } from '../limits.ts';
 import type { Accepted, Door, MemberSockets } from '../sockets.ts';
 import type { AwarenessRooms } from '../awareness.ts';
+import type { Turns } from '../turns.ts';
 import { CollabSession } from './session.ts';
 
 const PATH = '/v1/collab';
@@ -15,12 +17,15 @@ export type CollabDoorParts = {
   metrics: Metrics;
   limits: RateLimits;
   badges: BadgeBoards;
+  cells: ChannelCells;
   rooms: AwarenessRooms;
   members: MemberSockets;
+  turns: Turns;
 };
 
 /** `/v1/collab`: the stock Hocuspocus provider, many documents on one socket; tokens come in messages. */
 export class CollabDoor implements Door {
+  readonly opensInTurn = false;
   readonly #parts: CollabDoorParts;
 
   constructor(parts: CollabDoorParts) {

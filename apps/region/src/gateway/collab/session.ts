@@ -7,6 +7,7 @@ import { Outgoing } from '../outgoing.ts';
 import { asCausewayError } from '../problems.ts';
 import type { Session } from '../sockets.ts';
 import { closeWith } from '../sync/closing.ts';
+import type { Rank, Turn } from '../turns.ts';
 import { CollabDocument } from './document.ts';
 import type { CollabDoorParts } from './door.ts';
 import { Messages, PING_MESSAGE, readMessage, type Message } from './messages.ts';
@@ -15,7 +16,7 @@ import { Messages, PING_MESSAGE, readMessage, type Message } from './messages.ts
 const DOCUMENTS = 1_000;
 /** Tokens that one socket may show in vain before it is closed. */
 const REFUSALS = 20;
-/** Time until a socket must have shown a valid token, milliseconds. */
+/** Time until a socket must have shown a token, and after one was refused another one, milliseconds. */
 const SIGN_IN_MS = 10_000;
 /** So long before a token expires its client is asked for another one, milliseconds. */
 const ASK_BEFORE_MS = 60_000;
@@ -28,13 +29,19 @@ type SignedIn = { identity: Identity; leave(): void };
 /**
  * One socket of the `/v1/collab` door. Every document on it shows a token; all of them are of one
  * member. A message finds its document by one look-up, however many there are.
+ *
+ * Documents are opened in turn, see Turns. Who says something in a document before it is open ("I am
+ * here", or a command) waits for it: what this socket opens then goes ahead of the others.
  */
 export class CollabSession implements Session {
   readonly #parts: CollabSessionParts;
   readonly #incoming: Incoming;
   readonly #outgoing: Outgoing;
   readonly #documents = new Map<string, CollabDocument>();
-  readonly #signInBy: NodeJS.Timeout;
+  /** What is opened when its turn comes. */
+  readonly #turns = new Set<Turn>();
+  #signInBy: NodeJS.Timeout | undefined;
+  #rank: Rank = 'arriving';
   #signedIn: SignedIn | undefined;
   #refusals = 0;
   #isOver = false;
@@ -50,10 +57,7 @@ export class CollabSession implements Session {
       take: (data) => this.#act(readMessage(data)),
       failed,
     });
-    this.#signInBy = setTimeout(
-      () => this.fail(new CausewayError('unauthorized', 'show a token first, in an authentication message')),
-      SIGN_IN_MS,
-    );
+    this.#wantToken();
     socket.on('close', () => this.#end());
   }
 
@@ -89,11 +93,27 @@ export class CollabSession implements Session {
     } else if (message.kind === 'close') {
       this.#documents.delete(message.address);
       document?.close();
-    } else document?.take(message);
+    } else {
+      if (message.kind === 'stateless' && document?.isOpen === false) this.#hurry();
+      document?.take(message);
+    }
     // A provider may speak of its cursor or send an update before its token: both come again with its first step.
   }
 
-  /** Opens a document for who shows a valid token. Never rejects. */
+  #wantToken(): void {
+    clearTimeout(this.#signInBy);
+    this.#signInBy = setTimeout(
+      () => this.fail(new CausewayError('unauthorized', 'show a token first, in an authentication message')),
+      SIGN_IN_MS,
+    );
+  }
+
+  #hurry(): void {
+    this.#rank = 'ahead';
+    for (const turn of this.#turns) turn.hurry();
+  }
+
+  /** Opens a document in its turn, for who shows a valid token. Never rejects. */
   async #open(address: string, token: string): Promise<void> {
     const messages = new Messages(address);
     if (this.#documents.size >= DOCUMENTS)
@@ -110,10 +130,19 @@ export class CollabSession implements Session {
       closed: (error) => this.#closed(document, error),
     });
     this.#documents.set(address, document);
+    // It is for us now to be quick.
+    clearTimeout(this.#signInBy);
+    const turn = this.#parts.turns.wait(this.#rank);
+    this.#turns.add(turn);
     try {
-      await document.open(await this.#signIn(token));
+      await turn.come;
+      if (!this.#isOver) await document.open(await this.#signIn(token));
     } catch (error) {
       this.#openingFailed(document, asCausewayError(error));
+    } finally {
+      this.#turns.delete(turn);
+      turn.end();
+      if (this.#signedIn === undefined && this.#turns.size === 0 && !this.#isOver) this.#wantToken();
     }
   }
 
@@ -132,7 +161,6 @@ export class CollabSession implements Session {
           unwatch();
         },
       };
-      clearTimeout(this.#signInBy);
     }
     const held = this.#signedIn.identity;
     if (identity.member !== held.member || identity.workspace !== held.workspace)
@@ -191,6 +219,7 @@ export class CollabSession implements Session {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#signInBy);
+    for (const turn of this.#turns) turn.end();
     for (const document of this.#documents.values()) document.close();
     this.#documents.clear();
     this.#signedIn?.leave();

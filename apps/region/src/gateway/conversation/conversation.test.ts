@@ -9,7 +9,9 @@ import {
 } from '@causeway/protocol';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { regionInMemory, type RegionInMemory } from '../../region-in-memory.ts';
+import { Turns } from '../turns.ts';
 import { BadgeBoards } from './badge-boards.ts';
+import { ChannelCells } from './channel-cells.ts';
 import { Conversation } from './conversation.ts';
 
 type Said = Partial<{
@@ -24,11 +26,15 @@ type Said = Partial<{
 
 let region: RegionInMemory;
 let badges: BadgeBoards;
+let turns: Turns;
+let cells: ChannelCells;
 const open: Conversation[] = [];
 
 beforeEach(async () => {
   region = await regionInMemory();
   badges = new BadgeBoards();
+  turns = new Turns();
+  cells = new ChannelCells();
 });
 afterEach(() => {
   for (const conversation of open.splice(0)) conversation.close();
@@ -40,7 +46,7 @@ async function conversation(member = 'ada'): Promise<{ talk: Conversation; said:
   const said: Said[] = [];
   const say = (json: Reply | Push): void => void said.push(structuredClone(json) as Said);
   const opened = await region.access.workspace(identity, 'acme');
-  const talk = new Conversation({ ...region, badges, opened, identity, say });
+  const talk = new Conversation({ ...region, badges, turns, cells, opened, identity, say });
   open.push(talk);
   return { talk, said };
 }

@@ -14,7 +14,9 @@ import type { Identity, Tokens } from '../../tokens.ts';
 import type { RateLimits } from '../limits.ts';
 import { asCausewayError } from '../problems.ts';
 import { execute, type Scene } from '../rest/command.ts';
+import type { Turns } from '../turns.ts';
 import type { BadgeBoards } from './badge-boards.ts';
+import type { ChannelCells } from './channel-cells.ts';
 import { OwnPresence } from './own-presence.ts';
 import { readRequest } from './request.ts';
 import { WatchedChannels } from './watched-channels.ts';
@@ -30,6 +32,8 @@ export type ConversationParts = {
   tokens: Tokens;
   limits: RateLimits;
   badges: BadgeBoards;
+  cells: ChannelCells;
+  turns: Turns;
   /** Sends to the client: replies at once, pushes when it is convenient. */
   say(json: Reply | Push, urgency: 'now' | 'soon'): void;
   /** Of the door of events alone: hears of channels, or no longer; resolves with all that are heard of. */
@@ -42,6 +46,7 @@ type Answer = { done: true } | Record<string, unknown>;
 /**
  * What the member of one socket asks for beside documents: commands, cells, presence, badges. The
  * door owns the socket, bounds its frames and its backlog, and hands over each text that came.
+ * What every client reads when it arrives takes turns; commands do not.
  */
 export class Conversation {
   readonly #parts: ConversationParts;
@@ -66,6 +71,7 @@ export class Conversation {
     this.#channels = new WatchedChannels({
       workspace: opened.workspace.id,
       replica: opened.replica,
+      cells: parts.cells,
       changed: (cells) => this.#push({ cells }),
     });
     this.#presence = new OwnPresence({
@@ -129,9 +135,9 @@ export class Conversation {
         return { ack: await execute(this.#parts, this.#scene, command, { level }) };
       }
       case 'cells':
-        return this.#cells(request.channel, request.on ?? true);
+        return this.#inTurn(() => this.#cells(request.channel, request.on ?? true));
       case 'mine':
-        return { cells: await this.#mine() };
+        return this.#inTurn(async () => ({ cells: await this.#mine() }));
       case 'refresh':
         return this.#refresh(request.token);
       case 'presence':
@@ -149,8 +155,13 @@ export class Conversation {
         return { channels: await subscribe(request.channels, request.on ?? true) };
       }
       case 'badges':
-        return { badges: await this.#readBadges() };
+        return this.#inTurn(async () => ({ badges: await this.#readBadges() }));
     }
+  }
+
+  /** Nothing is read for who left while he waited. */
+  #inTurn(read: () => Promise<Answer>): Promise<Answer> {
+    return this.#parts.turns.take('going on', async () => (this.#isClosed ? { done: true } : read()));
   }
 
   async #cells(slugOrId: string, on: boolean): Promise<{ cells: Cell[] } | { done: true }> {
@@ -199,7 +210,9 @@ export class Conversation {
       const told = cells.filter(isNoMarker).map((cell) => ({ scope: of, ...cell }));
       if (told.length > 0) this.#push({ cells: told });
     });
-    return (await replica.loadCells([scope])).filter(isNoMarker);
+    // Others of this conversation hold the same scope; read anew it would be a query for each who arrives.
+    const cells = await replica.cells.open(scope);
+    return [...cells.values()].filter(isNoMarker).map((cell) => ({ scope, ...cell }));
   }
 
   /** All of them, and from then on those that change; asked for again, they come anew. */

@@ -5,8 +5,10 @@ import type { Config } from '../../config/read.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Identity, Tokens } from '../../tokens.ts';
 import type { BadgeBoards } from '../conversation/badge-boards.ts';
+import type { ChannelCells } from '../conversation/channel-cells.ts';
 import type { RateLimits } from '../limits.ts';
 import type { Accepted, Door, MemberSockets } from '../sockets.ts';
+import type { Turns } from '../turns.ts';
 import { decodeCursor } from './cursor.ts';
 import { EventsSession } from './session.ts';
 
@@ -21,7 +23,9 @@ export type EventsDoorParts = {
   metrics: Metrics;
   limits: RateLimits;
   badges: BadgeBoards;
+  cells: ChannelCells;
   members: MemberSockets;
+  turns: Turns;
 };
 type Opening = {
   identity: Identity;
@@ -32,6 +36,7 @@ type Opening = {
 
 /** `/v1/events?token=…[&cursor=…][&channels=a,b]`: JSON in text frames, for bots and clients in any language. */
 export class EventsDoor implements Door {
+  readonly opensInTurn = true;
   readonly #parts: EventsDoorParts;
 
   constructor(parts: EventsDoorParts) {

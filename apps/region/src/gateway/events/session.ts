@@ -15,6 +15,7 @@ import type { Access, Opened } from '../../access.ts';
 import type { Metrics } from '../../metrics.ts';
 import type { Identity, Tokens } from '../../tokens.ts';
 import type { BadgeBoards } from '../conversation/badge-boards.ts';
+import type { ChannelCells } from '../conversation/channel-cells.ts';
 import { Conversation } from '../conversation/conversation.ts';
 import { Incoming } from '../incoming.ts';
 import type { RateLimits } from '../limits.ts';
@@ -22,6 +23,7 @@ import { Outgoing } from '../outgoing.ts';
 import { asCausewayError } from '../problems.ts';
 import type { Session } from '../sockets.ts';
 import { closeWith } from '../sync/closing.ts';
+import type { Turns } from '../turns.ts';
 import { HeardChannels } from './heard-channels.ts';
 import { EventStream } from './stream.ts';
 
@@ -41,6 +43,8 @@ export type EventsSessionParts = {
   tokens: Tokens;
   limits: RateLimits;
   badges: BadgeBoards;
+  cells: ChannelCells;
+  turns: Turns;
   cursor: FeedCursor | undefined;
   /** Channels to hear of beside the member's own, by id or slug. */
   channels: readonly string[];

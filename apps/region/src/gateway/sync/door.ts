@@ -21,6 +21,7 @@ type Opening = { replica: Replica; document: string; name: Name; identity: Ident
 
 /** `/v1/sync/<document>?token=…`: any Yjs app with the stock y-websocket provider. */
 export class SyncDoor implements Door {
+  readonly opensInTurn = true;
   readonly #parts: SyncDoorParts;
 
   constructor(parts: SyncDoorParts) {
