@@ -62,7 +62,7 @@ test('R4 a command that was not answered is sent again to the letter, when the c
   const [first] = commands();
   region.answer = (request) =>
     request.do === 'command' ? { ack: region.acknowledge(request.command) } : { done: true };
-  await vi.advanceTimersByTimeAsync(1_000);
+  await vi.advanceTimersByTimeAsync(2_000);
   expect((await posting).id).toBe(commandId(first!));
   expect(commands()).toEqual([first, first]);
 });
@@ -92,7 +92,7 @@ test('badges of channels that are not open come as they change, and again with a
   expect(entry()).toMatchObject({ unread: 3 });
   expect(client.channels.getSnapshot()).toContain(general);
   region.sockets[0]!.close(1006);
-  await vi.advanceTimersByTimeAsync(1_000);
+  await vi.advanceTimersByTimeAsync(2_000);
   expect(asked('badges')).toHaveLength(2);
   expect(entry()).toMatchObject({ unread: 2 });
 });
@@ -125,7 +125,7 @@ test('presence is asked for whom anybody has in view, once for what changes toge
   expect(asked('presence').at(-1)!.members).toEqual(['cleo', 'dan']);
   expect([...client.presence.getSnapshot()]).toEqual([]);
   region.sockets[0]!.close(1006);
-  await vi.advanceTimersByTimeAsync(1_000);
+  await vi.advanceTimersByTimeAsync(2_000);
   expect(asked('presence').at(-1)!.members).toEqual(['cleo', 'dan']);
 });
 

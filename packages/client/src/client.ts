@@ -146,6 +146,7 @@ export class Client {
       workspace: workspace.id,
       member: workspace.member,
       random: Math.random,
+      isAwaited: () => this.outbox.getSnapshot().some(({ state }) => state !== 'failed'),
       ...(options.webSocket === undefined ? {} : { webSocket: options.webSocket }),
       joined: () => this.#joined(),
       pushed: (push) => this.#pushed(push),
@@ -438,7 +439,9 @@ export class Client {
   }
 
   #add(command: Command): Promise<Ack> {
-    return this.outbox.add(command);
+    const acknowledged = this.outbox.add(command);
+    if (!this.#session.isJoined) this.#session.link.hurry();
+    return acknowledged;
   }
 
   /** Repeated while nobody answers or decides, and not for long: who asked is waiting. */

@@ -35,6 +35,13 @@ export class FakeRegion {
     { id: 'random', slug: 'random' },
   ];
   readonly sockets: FakeSocket[] = [];
+  /** While it is, no connection comes about. */
+  isDown = false;
+  /** While it is, nobody is let in; who waits is when `letIn` is called. */
+  isBusy = false;
+  readonly waiting: (() => void)[] = [];
+  /** What was said by those who were not let in yet. */
+  readonly early: Request[] = [];
   /** Requests of conversations, in the order in which they came. */
   readonly asked: Request[] = [];
   /** How requests are answered: the content of the reply, or a rejection; `undefined` never answers. */
@@ -45,6 +52,11 @@ export class FakeRegion {
   /** Answers the next requests instead of the region. */
   readonly refusals: Response[] = [];
   #clock = 1_024_000_000;
+
+  letIn(): void {
+    this.isBusy = false;
+    for (const admit of this.waiting.splice(0)) admit();
+  }
 
   segment(number: number): Segment {
     let segment = this.segments.get(number);
@@ -148,6 +160,7 @@ export class FakeSocket extends EventTarget {
     region.sockets.push(this);
     queueMicrotask(() => {
       if (this.readyState !== 0) return;
+      if (region.isDown) return this.close(1006);
       this.readyState = 1;
       this.dispatchEvent(new Event('open'));
     });
@@ -160,9 +173,17 @@ export class FakeSocket extends EventTarget {
   send(data: Uint8Array): void {
     if (this.readyState !== 1 || data.length === 1) return;
     const { name, type, from } = readFrame(data);
-    if (type === FRAME.auth) return this.#admit(name, from);
+    if (type === FRAME.auth) {
+      if (this.#region.isBusy) this.#region.waiting.push(() => this.#admit(name, from));
+      else this.#admit(name, from);
+      return;
+    }
     if (type === FRAME.close) return this.#forget(name);
-    if (!this.open.has(name)) return;
+    if (!this.open.has(name)) {
+      if (type === FRAME.stateless)
+        this.#region.early.push(JSON.parse(decoding.readVarString(from)) as Request);
+      return;
+    }
     if (type === FRAME.stateless) return this.#take(name, decoding.readVarString(from));
     if (type !== FRAME.sync) return;
     const isWrite = decoding.peekVarUint(from) !== SYNC.step1;
@@ -213,6 +234,7 @@ export class FakeSocket extends EventTarget {
   }
 
   #admit(name: string, from: decoding.Decoder): void {
+    if (this.readyState !== 1) return;
     decoding.readVarUint(from);
     const token = decoding.readVarString(from);
     this.tokens.push(token);

@@ -5,7 +5,7 @@ import * as Y from 'yjs';
 import { FakeRegion, webSocketOf } from '../fake-region.ts';
 import { Credentials, type TokenSource } from './credentials.ts';
 import { FRAME } from './frames.ts';
-import { Link, type Speaker } from './link.ts';
+import { Link, type LinkParts, type Speaker } from './link.ts';
 import { LinkedDocument } from './linked-document.ts';
 
 let region: FakeRegion;
@@ -24,7 +24,11 @@ afterEach(() => {
 
 const settle = () => vi.advanceTimersByTimeAsync(0);
 
-function open(token: TokenSource = 'token', renewed?: (token: string) => void): void {
+function open(
+  token: TokenSource = 'token',
+  renewed?: (token: string) => void,
+  more: Partial<LinkParts> = {},
+): void {
   credentials = new Credentials(token, Date.now, renewed);
   link = new Link({
     url: 'http://region',
@@ -32,6 +36,7 @@ function open(token: TokenSource = 'token', renewed?: (token: string) => void): 
     random: () => 1,
     probe: 'acme/session',
     webSocket: webSocketOf(region),
+    ...more,
   });
 }
 
@@ -66,6 +71,69 @@ test('R10 500 documents share one socket, and each hears only what is about it (
   expect(speakers[249]!.said).toEqual(['joined', `heard ${FRAME.sync}`]);
 });
 
+test('a hundred clients that lost one region come back over two seconds, not at once', async () => {
+  const links = Array.from({ length: 100 }, (_, at) => {
+    open('token', undefined, { random: () => (at + 0.5) / 100 });
+    link.attach('acme/session', speaker());
+    return link;
+  });
+  await settle();
+  for (const socket of region.sockets.slice()) socket.close(1006);
+  for (const tenth of Array.from({ length: 10 }, (_, at) => at + 1)) {
+    await vi.advanceTimersByTimeAsync(200);
+    expect(region.sockets).toHaveLength(100 + 10 * tenth);
+  }
+  expect(links.map((each) => each.getSnapshot().status)).toEqual(Array(100).fill('live'));
+  for (const each of links) each.close();
+});
+
+test('who does something while there is no connection waits half a second at most for the next attempt', async () => {
+  open();
+  const one = speaker();
+  link.attach('acme/session', one);
+  await settle();
+  region.isDown = true;
+  region.sockets[0]!.close(1006);
+  await vi.advanceTimersByTimeAsync(20_000);
+  const attempts = region.sockets.length;
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(region.sockets).toHaveLength(attempts);
+  // However often, it is one attempt.
+  for (let n = 0; n < 10; n++) link.hurry();
+  await vi.advanceTimersByTimeAsync(499);
+  expect(region.sockets).toHaveLength(attempts);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(region.sockets).toHaveLength(attempts + 1);
+  region.isDown = false;
+  link.hurry();
+  await vi.advanceTimersByTimeAsync(500);
+  expect(link.getSnapshot()).toEqual({ status: 'live' });
+});
+
+test('where many wait to be let in, who is waited for says so, once for each connection', async () => {
+  let isAwaited = true;
+  region.isBusy = true;
+  open('token', undefined, { isAwaited: () => isAwaited });
+  link.attach('acme/session', speaker());
+  await settle();
+  const here = { do: 'state', idle: false };
+  expect(region.early).toEqual([here]);
+  link.hurry();
+  expect(region.early).toHaveLength(1);
+  region.letIn();
+  expect(link.getSnapshot()).toEqual({ status: 'live' });
+  link.hurry();
+  expect(region.asked).toEqual([]);
+
+  isAwaited = false;
+  region.isBusy = true;
+  region.sockets[0]!.close(1006);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(region.early).toHaveLength(1);
+  link.hurry();
+  expect(region.early).toEqual([here, here]);
+});
+
 test('the connection comes back with jitter, and everybody is let in again', async () => {
   open();
   const one = speaker();
@@ -73,7 +141,7 @@ test('the connection comes back with jitter, and everybody is let in again', asy
   await settle();
   region.sockets[0]!.close(1006);
   expect(link.getSnapshot()).toMatchObject({ status: 'reconnecting', error: { code: 'not-ready' } });
-  await vi.advanceTimersByTimeAsync(249);
+  await vi.advanceTimersByTimeAsync(1_999);
   expect(region.sockets).toHaveLength(1);
   await vi.advanceTimersByTimeAsync(1);
   expect(one.said).toEqual(['joined', 'left not-ready', 'joined']);
@@ -131,7 +199,7 @@ test('a source that fails is asked again, one that refuses is not', async () => 
   let failure: Error = new TypeError('no network');
   const asked = vi.fn(() => Promise.reject(failure));
   open(asked);
-  await vi.advanceTimersByTimeAsync(2_000);
+  await vi.advanceTimersByTimeAsync(8_000);
   expect(asked.mock.calls.length).toBeGreaterThan(2);
   expect(link.getSnapshot()).toMatchObject({ status: 'reconnecting' });
   failure = new CausewayError('unauthorized', 'sign in again');
@@ -194,7 +262,7 @@ test('R1 both sides get what the other has, when the connection is back', async 
   region.sockets[0]!.close(1006);
   here.doc.getText('text').insert(6, 'offline ');
   there.getText('text').insert(0, '> ');
-  await vi.advanceTimersByTimeAsync(1_000);
+  await vi.advanceTimersByTimeAsync(2_000);
   for (const doc of [here.doc, there]) expect(doc.getText('text').toJSON()).toBe('> early offline ');
   here.close();
 });

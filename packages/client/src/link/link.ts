@@ -1,4 +1,4 @@
-import { CausewayError, ERRORS, type ErrorCode } from '@causeway/protocol';
+import { CausewayError, ERRORS, type ErrorCode, type Request } from '@causeway/protocol';
 import * as decoding from 'lib0/decoding';
 import * as encoding from 'lib0/encoding';
 import * as sync from 'y-protocols/sync';
@@ -38,12 +38,23 @@ export type LinkParts = {
   random(): number;
   /** The document by which the link finds out whether it is alive: it holds nothing. */
   probe: string;
+  /** Does somebody wait for what only the region can do? Then it is asked to let us in before those who look on. */
+  isAwaited?(): boolean;
   webSocket?: typeof WebSocket;
 };
 
 /** Nothing heard for so long, and the region is asked; twice as long again, and the connection is given up. */
 const QUIET_MS = 10_000;
 const OPEN_MS = 10_000;
+/**
+ * Clients that lost one region come back to it over so long, milliseconds, and if it is not there the next
+ * wait is as long: what it accepts in a second is bounded (PAINS 15). Who is used comes sooner, see `hurry`.
+ */
+const SPREAD_MS = 2_000;
+/** By so many attempts of `backoffMs` the second wait is longer than the first one there. */
+const BACKED_OFF = 2;
+/** Somebody has just done something: the next attempt is made within this time, milliseconds. */
+const HURRY_MS = 500;
 
 type Room = {
   speakers: Set<Speaker>;
@@ -68,12 +79,16 @@ export class Link {
   #token = '';
   #isOpen = false;
   #isClosed = false;
+  /** Once for a connection. */
+  #hasKnocked = false;
   #heardAt = 0;
   #attempts = 0;
   /** The last token was refused, and no other one has been let in since. */
   #isDoubtful = false;
   #beat: ReturnType<typeof setInterval> | undefined;
   #again: ReturnType<typeof setTimeout> | undefined;
+  /** When the next attempt is made, by `performance.now`, and not before which time: the region said so. */
+  #againAt = { next: 0, earliest: 0 };
   #connection: Connection = { status: 'connecting' };
 
   constructor(parts: LinkParts) {
@@ -122,6 +137,19 @@ export class Link {
     void this.#connect();
   }
 
+  /** Somebody has just done something that waits for the region. */
+  hurry(): void {
+    if (this.#isClosed) return;
+    if (this.#isOpen) return this.#knock();
+    const { next, earliest } = this.#againAt;
+    const now = performance.now();
+    // Half of it by chance, as in all that many clients do at one time.
+    const soon = Math.max(earliest, now + (HURRY_MS / 2) * (1 + this.#parts.random()));
+    if (this.#again === undefined || next <= now + HURRY_MS || next <= soon) return;
+    clearTimeout(this.#again);
+    this.#connectAt(soon, earliest);
+  }
+
   /** Leaves no socket and no timer. */
   close(): void {
     this.#isClosed = true;
@@ -167,11 +195,21 @@ export class Link {
 
   #opened(): void {
     this.#isOpen = true;
+    this.#hasKnocked = false;
     this.#heardAt = performance.now();
     for (const [name, room] of this.#rooms) {
       clearTimeout(room.timer);
       this.#send(signIn(name, this.#token));
     }
+    if (this.#parts.isAwaited?.() === true) this.#knock();
+  }
+
+  /** Where many wait to be let in, those who say something go ahead. What it says is true, and asks for no answer. */
+  #knock(): void {
+    const { probe } = this.#parts;
+    if (this.#hasKnocked || this.#rooms.get(probe)?.isJoined !== false) return;
+    this.#hasKnocked = true;
+    this.#send(frame(probe, FRAME.stateless, (to) => encoding.writeVarString(to, I_AM_HERE)));
   }
 
   #take(socket: WebSocket, data: Uint8Array): void {
@@ -242,10 +280,20 @@ export class Link {
     }
     this.#become({ status: isOver ? 'stopped' : 'reconnecting', error });
     if (isOver) return;
-    const wait = mayRenew
-      ? 0
-      : Math.max((error.retryAfter ?? 0) * 1_000, backoffMs(++this.#attempts, this.#parts.random));
-    this.#again = setTimeout(() => void this.#connect(), wait);
+    const now = performance.now();
+    const earliest = now + (error.retryAfter ?? 0) * 1_000;
+    this.#connectAt(mayRenew ? now : Math.max(earliest, now + this.#backoffMs()), earliest);
+  }
+
+  #backoffMs(): number {
+    const { random, isAwaited } = this.#parts;
+    if (++this.#attempts > 1) return backoffMs(this.#attempts + BACKED_OFF, random);
+    return random() * (isAwaited?.() === true ? HURRY_MS : SPREAD_MS);
+  }
+
+  #connectAt(next: number, earliest: number): void {
+    this.#againAt = { next, earliest };
+    this.#again = setTimeout(() => void this.#connect(), next - performance.now());
   }
 
   #drop(): void {
@@ -300,6 +348,7 @@ export class Link {
 }
 
 const NOTHING = new Y.Doc();
+const I_AM_HERE = JSON.stringify({ do: 'state', idle: false } satisfies Request);
 
 function dispatch(speakers: Iterable<Speaker>, type: number, from: decoding.Decoder): void {
   for (const speaker of speakers) speaker.heard(type, decoding.clone(from));

@@ -11,6 +11,8 @@ export type SessionParts = {
   workspace: string;
   member: string;
   random(): number;
+  /** See LinkParts. */
+  isAwaited?(): boolean;
   webSocket?: typeof WebSocket;
   /** The region listens again. */
   joined(): void;
@@ -33,13 +35,14 @@ export class Session {
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
-    const { url, credentials, workspace, random, webSocket } = parts;
+    const { url, credentials, workspace, random, isAwaited, webSocket } = parts;
     const name = `${workspace}/session`;
     this.link = new Link({
       url,
       credentials,
       random,
       probe: name,
+      ...(isAwaited === undefined ? {} : { isAwaited }),
       ...(webSocket === undefined ? {} : { webSocket }),
     });
     this.#conversation = new Conversation(this.link, name, {
