@@ -21,10 +21,11 @@ const ANSWER_MS = 2_000;
 const DRAIN_MS = 4_000;
 
 /**
- * Connections that the kernel takes while we are busy: of ten thousand that come back at once Node's 511 would
- * leave most to the timers of TCP, which try again after 1, 3 and 7 seconds. At most what `somaxconn` allows.
+ * Connections that the kernel takes while we are busy. With fewer, many who come back at once are left to the
+ * timers of TCP, which try again after 1, 3 and 7 seconds; with many more a server that is slow would accept only
+ * those whose client has lost its patience (10 s in the SDK) meanwhile.
  */
-const BACKLOG = 4_096;
+const BACKLOG = 1_024;
 
 /** Between two rounds of telling that clients are still in their canvases. */
 const RENEW_MS = 5_000;
