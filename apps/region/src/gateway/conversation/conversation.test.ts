@@ -51,6 +51,12 @@ async function conversation(member = 'ada'): Promise<{ talk: Conversation; said:
   return { talk, said };
 }
 
+/** Ada has something changed in the workspace; the id of the change. */
+async function change(deed: Deed): Promise<string> {
+  const asked = { kind: 'change', workspace: 'acme-id', member: 'ada', nonce: region.nonce(), deed } as const;
+  return (await region.replica.strong.request(asked)).id;
+}
+
 const post = (more: Partial<Command> = {}): Command =>
   ({
     kind: 'post',
@@ -245,16 +251,6 @@ describe('the conversation', () => {
   });
 
   it('R12 says nothing more of a private channel to whom it was taken away, and goes on saying it to others', async () => {
-    const change = async (deed: Deed): Promise<string> => {
-      const command = {
-        kind: 'change',
-        workspace: 'acme-id',
-        member: 'ada',
-        nonce: region.nonce(),
-        deed,
-      } as const;
-      return (await region.replica.strong.request(command)).id;
-    };
     const channel = await change({ kind: 'create-channel', slug: 'secret', private: true, members: ['ben'] });
     const [ada, ben] = [await conversation('ada'), await conversation('ben')];
     for (const { talk } of [ada, ben]) talk.take(JSON.stringify({ do: 'cells', ref: 1, channel }));
