@@ -296,7 +296,7 @@ test('R10 more than fits into a frame waits, and ends no connection; what is lef
   expect(there.getText('text').toJSON()).toBe('before ');
   expect([here.status, here.error?.code, here.isSaved]).toEqual(['live', 'frame-too-large', false]);
   region.sockets[0]!.close(1006);
-  await vi.advanceTimersByTimeAsync(1_000);
+  await vi.advanceTimersByTimeAsync(2_000);
   expect([link.getSnapshot().status, here.error?.code]).toEqual(['live', 'frame-too-large']);
   text.delete(11 + 100, 600_000 - 100);
   expect(there.getText('text').toJSON()).toBe(`and before ${'x'.repeat(100)}`);
