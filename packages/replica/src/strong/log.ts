@@ -59,9 +59,7 @@ export class StrongLog {
       held.again = true;
       return held.reading;
     }
-    held.reading = this.#read(held).finally(() => {
-      held.reading = undefined;
-    });
+    held.reading = this.#read(held);
     return held.reading;
   }
 
@@ -83,14 +81,19 @@ export class StrongLog {
   }
 
   async #read(held: Held): Promise<WorkspaceState> {
-    do {
-      held.again = false;
-      const versions = await this.#store.strongVersions(held.founding.id, held.state.version, PAGE);
-      for (const version of versions) this.#fold(held, version);
-      held.again ||= versions.length === PAGE;
-    } while (held.again);
-    held.isLoaded = true;
-    return held.state;
+    try {
+      do {
+        held.again = false;
+        const versions = await this.#store.strongVersions(held.founding.id, held.state.version, PAGE);
+        for (const version of versions) this.#fold(held, version);
+        held.again ||= versions.length === PAGE;
+      } while (held.again);
+      held.isLoaded = true;
+      return held.state;
+    } finally {
+      // In the same turn as the last look at `again`: who asks later begins a reading of his own.
+      held.reading = undefined;
+    }
   }
 
   #fold(held: Held, version: Version): void {
