@@ -59,6 +59,17 @@ const post = async (body: string, more: Partial<Command & { kind: 'post' }> = {}
 const caughtUp = (): Promise<void> => world.time.sleep(5_000);
 
 describe('badges', () => {
+  it('R9 who asks while a channel is being counted waits for the count', async () => {
+    open();
+    await post('hello');
+    await caughtUp();
+    const counts = await Promise.all([badge(), badge('us', 'cleo')]);
+    expect(counts.map(({ unread }) => unread)).toEqual([1, 1]);
+    await post('again');
+    const later = await Promise.all([badge(), badge('us', 'cleo')]);
+    expect(later.map(({ unread }) => unread)).toEqual([2, 2]);
+  });
+
   it('R9 unread comes from a marker that only moves forward, and from nothing else (PAINS 23)', async () => {
     open();
     expect(await badge()).toEqual({ channel: CHANNEL, unread: 0, mentions: 0 });

@@ -98,10 +98,13 @@ export class Badges {
     const scopes = channels.map((channel) => channelScope(workspace, channel));
     // A read under way may have begun before the last change: then once more, but not for ever.
     for (let round = 0; round < 2; round++) {
-      const stale = scopes.filter((scope) => this.#held.get(scope)?.isStale !== false);
-      if (stale.length === 0) break;
-      this.#read(stale.filter((scope) => this.#held.get(scope)?.loading === undefined));
-      await Promise.all(stale.map((scope) => this.#held.get(scope)?.loading));
+      const awaited = scopes.filter((scope) => {
+        const held = this.#held.get(scope);
+        return held === undefined || held.isStale || held.loading !== undefined;
+      });
+      if (awaited.length === 0) break;
+      this.#read(awaited.filter((scope) => this.#held.get(scope)?.loading === undefined));
+      await Promise.all(awaited.map((scope) => this.#held.get(scope)?.loading));
     }
     const held = scopes.map((scope) => this.#held.get(scope));
     if (held.every((each) => each !== undefined)) {
