@@ -122,6 +122,17 @@ export function strongContract(fresh: () => Store): void {
       expect(held).toEqual([undefined, undefined, rivals[2], rivals.at(-1)]);
       expect(await store.heldVersion('b', digestOf(other))).toEqual(other);
     });
+
+    it('R3 a version that is prepared again, among as many as are kept, is held', async () => {
+      const store = fresh();
+      const rivals = Array.from({ length: 100 }, () => after('a'));
+      for (const version of rivals) await store.prepare(version);
+      for (const version of [rivals[0]!, rivals.at(-1)!]) {
+        expect(await store.prepare(version)).toBe(true);
+        expect(await store.heldVersion('a', digestOf(version))).toEqual(version);
+      }
+      expect(await store.heldVersion('a', digestOf(rivals[1]!))).toEqual(rivals[1]);
+    });
   });
 
   describe('the records of a directory', () => {

@@ -34,7 +34,8 @@ export async function strongVersions(
 
 /**
  * The row is written only while its number is not applied. One that is applied at the same moment may
- * leave it behind: it can never be decided, and goes when the next number is applied.
+ * leave it behind: it can never be decided, and goes when the next number is applied. Nothing makes room for
+ * one that is kept already: the oldest to go could be that one.
  */
 const PREPARE = `
   with open as (
@@ -45,6 +46,8 @@ const PREPARE = `
     delete from causeway.prepared where zone = $1 and workspace = $2 and digest in (
       select digest from causeway.prepared where zone = $1 and workspace = $2
       order by id desc offset ${PREPARED - 1})
+    and not exists (
+      select from causeway.prepared where zone = $1 and workspace = $2 and digest = $3)
   ),
   kept as (
     insert into causeway.prepared (zone, workspace, digest, version, body)
