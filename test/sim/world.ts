@@ -7,7 +7,7 @@ import {
   type Message,
 } from '@causeway/protocol';
 import { Replica, type Time, type Bus, type Founding, type Notice, type Store } from '@causeway/replica';
-import { MemoryNetwork } from '@causeway/replication';
+import { MemoryDirectory, MemoryNetwork, type MemoryDirectoryOptions } from '@causeway/replication';
 import { MemoryStore } from '@causeway/store';
 import { Faults } from './faults.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -47,6 +47,7 @@ export class World {
   readonly regions: readonly Region[];
   readonly #names: readonly string[];
   readonly #workspaces: readonly Founding[];
+  readonly #directory: MemoryDirectory | undefined;
 
   /** `processes` of each region are started at once; pass 0 to start them by hand. */
   constructor(options: {
@@ -56,12 +57,20 @@ export class World {
     delayMs?: number;
     /** With a strong half; without any there is none. */
     workspaces?: readonly Founding[];
+    /** What decides is a directory of three members, with these faults; the first region by name does otherwise. */
+    directory?: NonNullable<MemoryDirectoryOptions['faults']>;
   }) {
     const { regions: names, seed = 1, processes = 1, delayMs = 20 } = options;
     this.#names = names;
     this.#workspaces = options.workspaces ?? [];
     this.random = new SeededRandom(seed);
     this.network = new MemoryNetwork({ time: this.time, regions: names, delayMs });
+    if (options.directory !== undefined) {
+      const { network, time, random } = this;
+      const chance = (percent: number): boolean => random.chance(percent);
+      const members = names.slice(0, 3);
+      this.#directory = new MemoryDirectory({ network, members, time, chance, faults: options.directory });
+    }
     this.regions = names.map((name) => {
       const faults = new Faults();
       const now = (): number => this.time.now();
@@ -98,6 +107,7 @@ export class World {
       time,
       random: this.random,
       workspaces: this.#workspaces,
+      ...(this.#directory === undefined ? {} : { directory: this.#directory.at(name) }),
       notice: (notice) => void notices.push(notice),
     });
     const process: Process = {

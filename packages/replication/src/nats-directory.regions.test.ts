@@ -1,9 +1,9 @@
 /* The directory of three real members, 40 ms apart. */
-import { base64url, firstHead, type DirectoryRecord } from '@causeway/protocol';
+import type { DirectoryRecord } from '@causeway/protocol';
 import { BusDown } from '@causeway/replica';
-import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { directoryContract, foundingRecord as founding, recordAfter as after } from './contract-directory.ts';
 import { MEMBERS, openDirectoryWorld, type DirectoryWorld, type Member } from './directory-test-world.ts';
 import type { NatsDirectory } from './nats-directory.ts';
 
@@ -16,13 +16,6 @@ beforeAll(async () => {
 });
 afterAll(() => world?.close());
 
-const digest = (): string => base64url(randomBytes(32));
-const founding = (workspace: string): DirectoryRecord => ({ ...firstHead(workspace), epoch: 1, home: 'us' });
-const after = ({ version, ...rest }: DirectoryRecord): DirectoryRecord => ({
-  ...rest,
-  version: version + 1,
-  digest: digest(),
-});
 const recordOf = async (region: Member, workspace: string): Promise<DirectoryRecord | undefined> =>
   (await directories[region].read([workspace])).get(workspace);
 
@@ -38,31 +31,13 @@ async function eventually<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+directoryContract('over NATS', async () => {
+  // A cluster that has just begun decides nothing for some seconds.
+  await eventually(() => directories.us.compareAndSet('begun', undefined, founding('begun')));
+  return { regions: MEMBERS.map((member) => directories[member]), close: () => Promise.resolve() };
+});
+
 describe('the directory over NATS', () => {
-  it('R7 a record is put where there is none, once, and follows the one that was expected', async () => {
-    const first = founding('one');
-    expect(await eventually(() => directories.us.compareAndSet('one', undefined, first))).toBe(true);
-    for (const region of MEMBERS) expect(await recordOf(region, 'one')).toEqual(first);
-    expect(await directories.eu.compareAndSet('one', undefined, first)).toBe(false);
-    const second = after(first);
-    expect(await directories.eu.compareAndSet('one', first, second)).toBe(true);
-    expect(await directories.ap.compareAndSet('one', first, after(first))).toBe(false);
-    expect(await recordOf('ap', 'one')).toEqual(second);
-    expect((await directories.ap.read(['one', 'nobody'])).size).toBe(1);
-  });
-
-  it('R7 of three that claim one at the same time exactly one wins, ten times of ten', async () => {
-    for (let round = 0; round < 10; round++) {
-      const name = `race-${round}`;
-      const claims = MEMBERS.map((region) => ({ ...founding(name), home: region }));
-      const won = await Promise.all(
-        MEMBERS.map((region, at) => directories[region].compareAndSet(name, undefined, claims[at]!)),
-      );
-      expect(won.filter(Boolean)).toHaveLength(1);
-      expect(await recordOf('eu', name)).toEqual(claims[won.indexOf(true)]);
-    }
-  });
-
   it('R5 R7 who is cut off is told within seconds and decides nothing; the others go on, and healed it sees what they decided', async () => {
     const first = founding('cut');
     await eventually(() => directories.us.compareAndSet('cut', undefined, first));

@@ -55,6 +55,8 @@ const LOOKS_WITHOUT = 5;
 /** A request is tried again for this long when home moves, or is busy. */
 const REQUEST_MS = 8_000;
 const AGAIN_MS = 200;
+/** A workspace that changes meanwhile is looked at again, so often. */
+const CONFIRMATIONS = 5;
 /** Requests of other regions under way at once; the bus answers four questions at a time, and the others have to go on. */
 const FORWARDED = 2;
 
@@ -102,6 +104,20 @@ export class Strong {
   /** What is in force here. Rejects with `not-found`, and with the store's error before it was read once. */
   state(workspace: string): Promise<WorkspaceState> {
     return this.#log.state(workspace);
+  }
+
+  /**
+   * What is in force as the directory says now: nothing is missing of it that was answered before this was asked.
+   * Rejects with `no-directory`, and with `not-ready` while this region does not have it yet.
+   */
+  async confirmed(workspace: string): Promise<WorkspaceState> {
+    for (let tries = 1; tries <= CONFIRMATIONS; tries++) {
+      const record = await this.#recordReached(workspace);
+      // Who read it from a leader that is one no more could read what was true once; a decision needs the majority.
+      if (await this.#directory.compareAndSet(workspace, record, record).catch(noDirectory))
+        return this.#log.state(workspace);
+    }
+    throw busy();
   }
 
   /** The home region of a workspace as the directory says now; rejects with `no-directory`. */
