@@ -9,7 +9,7 @@ import {
   type Command,
   type Right,
 } from '@causeway/protocol';
-import { Doubtful, type Founding, type Replica } from '@causeway/replica';
+import { Doubtful, Unavailable, type Founding, type Replica } from '@causeway/replica';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as Y from 'yjs';
@@ -173,6 +173,28 @@ describe('rights to a canvas', () => {
 });
 
 describe('a version of a canvas', () => {
+  it('R2 R3 that is under way makes nobody believe what failed beside it', async () => {
+    await open();
+    const { faults, store } = world.region(HOME);
+    const { promise: opened, resolve: letThrough } = Promise.withResolvers<void>();
+    let appends = 0;
+    faults.inject((operation, when) => {
+      if (operation !== 'append' || when !== 'before') return undefined;
+      appends++;
+      if (appends === 1) return opened;
+      return appends === 2 ? Promise.reject(new Unavailable('away')) : undefined;
+    });
+    const keeping = at(HOME, keep());
+    await world.until(() => appends === 1, 'under way');
+    const command = share('ben', 'none');
+    expect(await at(HOME, command)).toBe('not-committed');
+    expect(await at(HOME, command)).toEqual(OK);
+    const cells = await store.loadCells([aboutScope(WORKSPACE, canvas)]);
+    expect(cells.map(({ key, value }) => [key, value])).toEqual([['right|ben', 'none']]);
+    letThrough();
+    expect(await keeping).toEqual(OK);
+  });
+
   it('R1 is the whole copy, read-only, in every region, whatever is written later', async () => {
     await open();
     await type(HOME, 'as it was');

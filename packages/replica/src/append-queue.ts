@@ -6,8 +6,11 @@ import { indexUpdate } from './segment-index.ts';
 
 type CellsEntry = Extract<Entry, { kind: 'cells' }>;
 
-/** What a job wrote when its turn came: an answer to give after the commit, and changed cells. */
-export type Written<T> = { answer: T; cells?: CellsEntry[] };
+/**
+ * What a job wrote when its turn came: an answer to give after the commit, and changed cells. `over` is called
+ * when the commit is made or failed, before anything else is authored.
+ */
+export type Written<T> = { answer: T; cells?: CellsEntry[]; over?: () => void };
 
 /**
  * One piece of work on one document or scope. `author` runs synchronously when a batch is formed;
@@ -38,7 +41,7 @@ type Waiting = {
   alone: boolean;
 };
 
-type Outcome = { of: Waiting; answer: unknown } | { of: Waiting; error: unknown };
+type Outcome = { of: Waiting; answer: unknown; over?: () => void } | { of: Waiting; error: unknown };
 
 /** A key's share of a batch: what it wrote and what its jobs are to be told. */
 type Share = {
@@ -221,6 +224,7 @@ export class AppendQueue {
     }
     for (const { key } of writing) this.#inFlight.delete(key);
     this.#events.committed(rows, result);
+    for (const share of writing) end(share.outcomes);
     for (const share of writing) answer(share.outcomes);
     let at = 0;
     for (const { key, live, told, rows } of writing) {
@@ -251,7 +255,8 @@ export class AppendQueue {
           try {
             const written = of.job.author(live);
             cells.push(...(written.cells ?? []));
-            share.outcomes.push({ of, answer: written.answer });
+            const { over } = written;
+            share.outcomes.push({ of, answer: written.answer, ...(over === undefined ? {} : { over }) });
           } catch (error) {
             if (error instanceof CausewayError) share.outcomes.push({ of, error });
             else share.broken = error;
@@ -283,6 +288,7 @@ export class AppendQueue {
    */
   #fail(shares: readonly Share[], error: unknown): void {
     this.#events.failed(shares.map(({ key }) => key));
+    for (const { outcomes } of shares) end(outcomes);
     const tried = shares.flatMap(({ jobs }) => jobs);
     const behind = shares.flatMap(({ key }) => this.#takeAll(key));
     if (!(error instanceof Refused) && shares.every(({ broken }) => broken === undefined)) {
@@ -353,6 +359,10 @@ const wholeRow = ({ index, entry }: Row, { name, doc }: LiveDocument): Row => ({
   entry: { ...entry, kind: 'update', name, bytes: Y.encodeStateAsUpdate(doc) },
   ...(index === undefined ? {} : { index }),
 });
+
+function end(outcomes: readonly Outcome[]): void {
+  for (const outcome of outcomes) if ('over' in outcome) outcome.over?.();
+}
 
 function answer(outcomes: readonly Outcome[]): void {
   for (const outcome of outcomes)

@@ -23,28 +23,21 @@ export async function set(
 ): Promise<Answer> {
   const held = await context.cells.open(scope);
   const token: Token = changes.map(({ key, v }) => ({ scope, key, v }));
-  let forget: (() => void) | undefined;
-  try {
-    return await context.queue.run<Answer>({
-      key: scope,
-      size: changes.reduce((sum, { value }) => sum + 128 + sizeOf(value), 0),
-      author: () => {
-        const seen = context.ahead.over(scope, held);
-        const newer = changes.filter((change) => wins(change, seen.get(change.key)));
-        for (const change of newer) {
-          if (v !== undefined) context.clock.admit(v, numberInOrder(seen.get(change.key)?.v ?? '0'));
-          check(change, seen);
-        }
-        const answer = { id, token };
-        if (newer.length === 0) return { answer };
-        forget?.();
-        forget = context.ahead.add(scope, newer);
-        return { answer, cells: [cellsEntry(scope, ...newer)] };
-      },
-    });
-  } finally {
-    forget?.();
-  }
+  return context.queue.run<Answer>({
+    key: scope,
+    size: changes.reduce((sum, { value }) => sum + 128 + sizeOf(value), 0),
+    author: () => {
+      const seen = context.ahead.over(scope, held);
+      const newer = changes.filter((change) => wins(change, seen.get(change.key)));
+      for (const change of newer) {
+        if (v !== undefined) context.clock.admit(v, numberInOrder(seen.get(change.key)?.v ?? '0'));
+        check(change, seen);
+      }
+      const answer = { id, token };
+      if (newer.length === 0) return { answer };
+      return { answer, cells: [cellsEntry(scope, ...newer)], over: context.ahead.add(scope, newer) };
+    },
+  });
 }
 
 /**
@@ -53,24 +46,43 @@ export async function set(
  * pins at once would each find room for one.
  */
 export class Ahead {
-  readonly #written = new Map<string, { cells: Map<string, Change>; writers: number }>();
+  readonly #written = new Map<string, Writers>();
 
-  /** Until the returned function is called, that is until the commit is over. */
+  /**
+   * Until the returned function is called, that is until the commit is over. Each writer counts for itself: others
+   * may write cells of the scope under another key, in a commit of another fate.
+   */
   add(scope: string, changes: readonly Change[]): () => void {
-    const written = this.#written.get(scope) ?? { cells: new Map<string, Change>(), writers: 0 };
+    const written = this.#written.get(scope) ?? { of: new Set<readonly Change[]>(), merged: undefined };
     this.#written.set(scope, written);
-    written.writers++;
-    for (const change of changes) mergeCell(written.cells, change);
+    const own = [...changes];
+    written.of.add(own);
+    if (written.merged !== undefined) for (const change of own) mergeCell(written.merged, change);
     return () => {
-      // All writers of a batch learn its fate together: then held says it.
-      if (--written.writers === 0 && this.#written.get(scope) === written) this.#written.delete(scope);
+      if (!written.of.delete(own)) return;
+      written.merged = undefined;
+      if (written.of.size === 0 && this.#written.get(scope) === written) this.#written.delete(scope);
     };
   }
 
   over(scope: string, held: ReadonlyMap<string, Change>): Seen {
     const written = this.#written.get(scope);
-    return written === undefined ? held : new Overlay(held, written.cells);
+    if (written === undefined) return held;
+    written.merged ??= merged(written.of);
+    return new Overlay(held, written.merged);
   }
+}
+
+type Writers = {
+  of: Set<readonly Change[]>;
+  /** All that they write; made again when it is asked for after one of them has left. */
+  merged: Map<string, Change> | undefined;
+};
+
+function merged(writers: Iterable<readonly Change[]>): Map<string, Change> {
+  const cells = new Map<string, Change>();
+  for (const changes of writers) for (const change of changes) mergeCell(cells, change);
+  return cells;
 }
 
 /** Held cells under a few newer ones. Not a copy: a member may have many thousands, and a batch hundreds of jobs. */

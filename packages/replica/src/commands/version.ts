@@ -47,27 +47,24 @@ export async function version(context: Context, id: string, command: CommandOf<'
   const copy = await copyOf(context, workspace, canvas);
   const value: CanvasVersion = { title, by: member, at: millisOf(v), bytes: copy.length };
   const change = { key: versionKey(id), v: order, value };
-  let forget: (() => void) | undefined;
-  try {
-    return await context.queue.run<Answer>({
-      key: name,
-      live,
-      size: copy.length,
-      author: (live) => {
-        const seen = context.ahead.over(scope, held);
-        if (seen.has(change.key)) return { answer: answer(live!.doc) };
-        context.clock.admit(v, 0);
-        checkRoom(change, seen, ROOM);
-        checkRate(seen, context.clock.read());
-        if (copy.length > 0) integrateOrReturn(live!.doc, copy, 'repair');
-        forget?.();
-        forget = context.ahead.add(scope, [change]);
-        return { answer: answer(live!.doc), cells: [cellsEntry(scope, change)] };
-      },
-    });
-  } finally {
-    forget?.();
-  }
+  return context.queue.run<Answer>({
+    key: name,
+    live,
+    size: copy.length,
+    author: (live) => {
+      const seen = context.ahead.over(scope, held);
+      if (seen.has(change.key)) return { answer: answer(live!.doc) };
+      context.clock.admit(v, 0);
+      checkRoom(change, seen, ROOM);
+      checkRate(seen, context.clock.read());
+      if (copy.length > 0) integrateOrReturn(live!.doc, copy, 'repair');
+      return {
+        answer: answer(live!.doc),
+        cells: [cellsEntry(scope, change)],
+        over: context.ahead.add(scope, [change]),
+      };
+    },
+  });
 }
 
 /** A copy comes as a whole, so one of its authors stands for all of them. */

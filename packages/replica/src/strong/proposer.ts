@@ -15,7 +15,7 @@ import {
 import type { Bus, Random, Time } from '../ports.ts';
 import type { StrongLog } from './log.ts';
 import { sameRecord, type Directory, type StrongStore } from './ports.ts';
-import { changes } from './rules.ts';
+import { mayChange } from './rules.ts';
 import type { WorkspaceState } from './state.ts';
 
 export type ProposerParts = {
@@ -130,7 +130,10 @@ export class Proposer {
     return later;
   }
 
-  /** What of the requests can go together into the next version; the others are answered, or wait for the one after. */
+  /**
+   * What of the requests can go together into the next version; the others are answered, or wait for the one
+   * after. One that changes nothing is written down too: its repeat must not do later what it did not do (R4).
+   */
   async #draft(
     state: WorkspaceState,
     taken: readonly Waiting[],
@@ -148,12 +151,12 @@ export class Proposer {
         else if (ifVersion !== undefined && ifVersion !== head.version) one.reject(moved(head.version));
         // What it saw is about to be changed: it is refused in the next round.
         else if (ifVersion !== undefined && drafted.size > 0) later.push(one);
-        else if (changes(state, command)) {
+        else {
+          mayChange(state, command);
           const change = { id, by: command.member, at: time.now(), deed: command.deed };
           state.change(change);
           drafted.set(id, { change, of: [one] });
-        } else if (drafted.size > 0) later.push(one);
-        else one.resolve({ id, version: head.version, head });
+        }
       } catch (error) {
         // What depends on changes that are not decided yet shares their fate (R2).
         if (drafted.size > 0) later.push(one);

@@ -2,11 +2,11 @@ import { CausewayError, LIMITS, type ChangeCommand, type DeedOf } from '@causewa
 import type { ChannelState, WorkspaceState } from './state.ts';
 
 /**
- * May the member of this command have it carried out on this state? False when nothing would change,
- * which is no reason to refuse: it is as it was asked to be. Throws `forbidden`, `not-found` (also for
- * what he may not see), `archived`, `name-taken`, `too-many` or `invalid-request`.
+ * May the member of this command have it carried out on this state? That nothing would change is no reason
+ * to refuse: it is as it was asked to be. Throws `forbidden`, `not-found` (also for what he may not see),
+ * `archived`, `name-taken`, `too-many` or `invalid-request`.
  */
-export function changes(state: WorkspaceState, { member: by, deed }: ChangeCommand): boolean {
+export function mayChange(state: WorkspaceState, { member: by, deed }: ChangeCommand): void {
   if (!state.isMember(by)) throw new CausewayError('forbidden', 'you are not a member of this workspace');
   switch (deed.kind) {
     case 'create-channel':
@@ -14,22 +14,20 @@ export function changes(state: WorkspaceState, { member: by, deed }: ChangeComma
     case 'rename-channel':
       return renames(state, by, deed);
     case 'archive-channel':
-      return seen(state, by, deed.channel).archived !== deed.on;
+      return void seen(state, by, deed.channel);
     case 'invite':
       return invites(state, by, deed);
     case 'leave':
-      return privateOne(state, by, deed.channel).members.has(by);
     case 'remove':
-      return privateOne(state, by, deed.channel).members.has(deed.member);
+      return void privateOne(state, by, deed.channel);
     case 'remove-member':
       return removes(state, by, deed.member);
     case 'return-member':
-      mustBeAdmin(state, by);
-      return !state.isMember(deed.member);
+      return mustBeAdmin(state, by);
   }
 }
 
-function creates(state: WorkspaceState, deed: DeedOf<'create-channel'>): boolean {
+function creates(state: WorkspaceState, deed: DeedOf<'create-channel'>): void {
   mustBeFree(state, deed.slug);
   if (!deed.private && deed.members.length > 0)
     throw new CausewayError('invalid-request', 'a public channel has no list of members: everybody sees it');
@@ -39,40 +37,31 @@ function creates(state: WorkspaceState, deed: DeedOf<'create-channel'>): boolean
       `a workspace has at most ${LIMITS.channelsPerWorkspace} channels, archived ones included`,
     );
   mustBeMembers(state, deed.members);
-  return true;
 }
 
-function renames(
-  state: WorkspaceState,
-  by: string,
-  { channel: id, slug }: DeedOf<'rename-channel'>,
-): boolean {
+function renames(state: WorkspaceState, by: string, { channel: id, slug }: DeedOf<'rename-channel'>): void {
   const channel = seen(state, by, id);
-  if (channel.slug === slug) return false;
+  if (channel.slug === slug) return;
   if (channel.archived)
     throw new CausewayError('archived', 'bring the channel back before you give it another name');
   mustBeFree(state, slug);
-  return true;
 }
 
-function invites(state: WorkspaceState, by: string, { channel: id, members }: DeedOf<'invite'>): boolean {
+function invites(state: WorkspaceState, by: string, { channel: id, members }: DeedOf<'invite'>): void {
   const channel = privateOne(state, by, id);
   const fresh = members.filter((member) => !channel.members.has(member));
-  if (fresh.length === 0) return false;
+  if (fresh.length === 0) return;
   if (channel.archived)
     throw new CausewayError('archived', 'bring the channel back before you invite anybody');
   mustBeMembers(state, fresh);
   if (channel.members.size + fresh.length > LIMITS.membersPerChannel)
     throw new CausewayError('too-many', `a private channel has at most ${LIMITS.membersPerChannel} members`);
-  return true;
 }
 
-function removes(state: WorkspaceState, by: string, member: string): boolean {
+function removes(state: WorkspaceState, by: string, member: string): void {
   mustBeAdmin(state, by);
-  if (!state.isMember(member)) return false;
   if (state.isAdmin(member) && state.admins.length === 1)
     throw new CausewayError('forbidden', 'the last admin of a workspace cannot be removed');
-  return true;
 }
 
 /** A channel that the member may see. */
