@@ -16,6 +16,7 @@ import {
   type Token,
 } from '@causeway/protocol';
 import { CanvasDocument } from './canvas-document.ts';
+import { pause } from './backoff.ts';
 import { ChannelFeed } from './channel-feed.ts';
 import { ClientClock } from './client-clock.ts';
 import { CommandMaker } from './command-maker.ts';
@@ -55,6 +56,8 @@ export type ConnectOptions = {
 /** How often the names of the channels are asked for, milliseconds. */
 const NAMES_MS = 30_000;
 const KEEP_MS = 2_000;
+/** After a reconnection the names are asked for within this time, at random: many come back together, milliseconds. */
+const NAMES_SPREAD_MS = 10_000;
 /** Canvases that were closed and are not saved; one more, and the one opened first is given up. */
 const LEAVING_CANVASES = 100;
 /** For how long a strong change is tried, milliseconds. */
@@ -128,6 +131,7 @@ export class Client {
   readonly #closed = new AbortController();
   readonly #names: ReturnType<typeof setInterval>;
   #keeping: ReturnType<typeof setTimeout> | undefined;
+  #hasJoined = false;
 
   /** See `connect`. */
   constructor(parts: Parts) {
@@ -487,7 +491,9 @@ export class Client {
   /** The region listens: what waits is sent at once. */
   #joined(): void {
     this.outbox.wake();
-    void this.#readNames();
+    const waitMs = this.#hasJoined ? NAMES_SPREAD_MS * Math.random() : 0;
+    this.#hasJoined = true;
+    void pause(waitMs, this.#closed.signal).then(() => this.#readNames());
   }
 
   #pushed({ badges, presence, typing }: Partial<Pushed>): void {

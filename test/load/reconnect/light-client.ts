@@ -3,6 +3,7 @@ import { Credentials, FRAME, SYNC, Session, type Line } from '@causeway/client/l
 import { segmentName } from '@causeway/protocol';
 import * as decoding from 'lib0/decoding';
 import * as encoding from 'lib0/encoding';
+import { setTimeout as pause } from 'node:timers/promises';
 import { LeanSocket } from './lean-socket.ts';
 import { leanFetch } from './lean-fetch.ts';
 
@@ -20,6 +21,8 @@ export type LightClientParts = {
   left(): void;
 };
 
+/** As in the client: names of channels are asked for within this time after a reconnection, milliseconds. */
+const NAMES_SPREAD_MS = 10_000;
 /** An update that holds nothing: a reader has nothing that the region lacks. */
 const NO_UPDATE = Uint8Array.of(0, 0);
 /** The state vector of who has nothing. */
@@ -78,10 +81,7 @@ export class LightClient {
     const { workspace, channel } = this.#parts;
     const requests = [{ do: 'cells', channel }, { do: 'mine' }, { do: 'badges' }] as const;
     try {
-      await Promise.all([
-        ...requests.map((request) => retrying(() => this.#session.ask(request), again)),
-        retrying(() => this.#api.workspace(workspace, signal), again),
-      ]);
+      await Promise.all(requests.map((request) => retrying(() => this.#session.ask(request), again)));
     } catch (error) {
       // The next connection asks again.
       if (signal.aborted) return;
@@ -90,6 +90,10 @@ export class LightClient {
     if (signal.aborted) return;
     this.#isAnswered = true;
     this.#look();
+    await pause(NAMES_SPREAD_MS * Math.random(), undefined, { signal }).catch(() => undefined);
+    // Names that are not there are asked for again with the next connection.
+    if (!signal.aborted)
+      await retrying(() => this.#api.workspace(workspace, signal), again).catch(() => undefined);
   }
 
   #sync(from: decoding.Decoder): void {

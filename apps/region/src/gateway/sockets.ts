@@ -98,6 +98,7 @@ export class Sockets {
       closeTimeout: CLOSING_MS,
     };
     this.#server = new WebSocketServer(options);
+    server.on('connection', () => this.#turns.accepted());
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     this.#beat = setInterval(() => {
       for (const session of this.#sessions[this.#beats++ % GROUPS]!) session.beat(Date.now());
@@ -118,7 +119,6 @@ export class Sockets {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => undefined);
-    this.#turns.accepted();
     const url = URL.parse(request.url ?? '', 'http://region');
     const door = this.#doors.find(({ serves }) => url !== null && serves(url.pathname));
     if (url === null || door === undefined) return void socket.destroy();
