@@ -132,6 +132,21 @@ describe('a difference in pieces', () => {
     expect(copy.getText('text').toString()).toBe('hello ocean');
   });
 
+  it('is what Yjs encodes where that fits, without what is pending', () => {
+    const doc = book('hello');
+    const difference = Difference.since(doc, Uint8Array.of(0));
+    expect(difference.take(doc, CHUNK)).toEqual(Y.encodeStateAsUpdate(doc));
+    expect(difference.isOver).toBe(true);
+    const other = book('ocean');
+    const before = Y.encodeStateVector(other);
+    other.getText('text').insert(5, ' late');
+    Y.applyUpdate(doc, Y.encodeStateAsUpdate(other, before));
+    expect(doc.store.pendingStructs).not.toBeNull();
+    const copy = new Y.Doc();
+    takeAll(doc, Difference.since(doc, Uint8Array.of(0)), copy, CHUNK);
+    expect(copy.getText('text').toString()).toBe('hello');
+  });
+
   it('throws on bytes that are no state vector', () => {
     expect(() => Difference.since(new Y.Doc(), Uint8Array.of(5))).toThrow();
   });

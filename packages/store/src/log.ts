@@ -14,16 +14,21 @@ export async function loadDocument(
   return rows.map((row) => new Uint8Array(row['bytes'] as Buffer));
 }
 
+/** One look-up per scope, in the order of the key, whatever is known of the table: see openPostgres. */
 const CELLS = `
-  select scope, key, v, value from causeway.cells
-  where zone = $1 and scope = any($2::text[]) order by scope, key`;
+  select held.* from unnest($2::text[]) as asked(scope)
+  cross join lateral (
+    select c.scope, c.key, c.v, c.value from causeway.cells c
+    where c.zone = $1 and c.scope = asked.scope order by c.key
+  ) as held
+  order by held.scope, held.key`;
 
 export async function loadCells(
   connection: Connection,
   zone: string,
   scopes: readonly string[],
 ): Promise<Cell[]> {
-  const rows = await connection.query(CELLS, [zone, textArray(scopes)]);
+  const rows = await connection.query(CELLS, [zone, textArray([...new Set(scopes)])]);
   return rows.map((row) => cellOf(row['scope'] as string, row));
 }
 

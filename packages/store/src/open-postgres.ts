@@ -32,6 +32,13 @@ const QUERY_LANES = 4;
  * as one look-up per key whatever the table holds.
  */
 const QUERY_SETTINGS = { enable_seqscan: 'off' };
+/**
+ * What is read by pages is read in the order of an index, never sorted: while a table has no statistics yet,
+ * reading a whole channel and sorting it looks as cheap (measured: 13 ms instead of 0.1 ms for a page of 5,000
+ * messages, and in proportion).
+ */
+const ORDERED_LANES = 2;
+const ORDERED_SETTINGS = { ...QUERY_SETTINGS, enable_sort: 'off' };
 const HEALTHY_MS = 1_000;
 
 /**
@@ -68,12 +75,13 @@ async function persistently(open: () => Promise<Connection>, forMs: number): Pro
 
 function database(connect: Connect): Database {
   const queries = new Lanes(QUERY_LANES, () => connect('query', QUERY_SETTINGS));
+  const ordered = new Lanes(ORDERED_LANES, () => connect('page', ORDERED_SETTINGS));
   // Of its own, because a database that is merely busy is healthy.
   const health = new Lanes(1, () => connect('health'));
   const zones = new Map<string, PostgresStore>();
   return {
     zone: (zone) => {
-      const store = zones.get(zone) ?? new PostgresStore(zone, queries, connect);
+      const store = zones.get(zone) ?? new PostgresStore(zone, { queries, ordered }, connect);
       zones.set(zone, store);
       return store;
     },
@@ -97,6 +105,7 @@ function database(connect: Connect): Database {
     close: async () => {
       await Promise.all([...zones.values()].map((store) => store.close()));
       queries.close();
+      ordered.close();
       health.close();
     },
   };

@@ -65,14 +65,17 @@ export class PostgresStore implements Store {
   readonly #connect: Connect;
   /** For everything but commits; shared by the zones of a database. */
   readonly #queries: Lanes;
+  /** Sessions for what is read in the order of an index; shared too. */
+  readonly #ordered: Lanes;
   readonly #appends: Lanes;
   readonly #applies: Lanes;
   readonly #leading = new Set<Connection>();
   #closed = false;
 
-  constructor(zone: string, queries: Lanes, connect: Connect) {
+  constructor(zone: string, { queries, ordered }: { queries: Lanes; ordered: Lanes }, connect: Connect) {
     this.#zone = zone;
     this.#queries = queries;
+    this.#ordered = ordered;
     this.#connect = connect;
     this.#appends = new Lanes(APPEND_LANES, () => connect('append', COMMIT_SETTINGS));
     this.#applies = new Lanes(APPLY_LANES, () => connect('apply', COMMIT_SETTINGS));
@@ -189,7 +192,9 @@ export class PostgresStore implements Store {
     limit: number,
     thread?: string,
   ): Promise<Message[]> {
-    return this.#query(views.viewMessages, channel, before, limit, thread);
+    return this.#ordered.run((connection) =>
+      views.viewMessages(connection, this.#zone, channel, before, limit, thread),
+    );
   }
 
   viewMessage(place: MessagePlace): Promise<Message | undefined> {
@@ -200,11 +205,15 @@ export class PostgresStore implements Store {
     channels: readonly { channel: string; from: number }[],
     limit: number,
   ): Promise<(Countable & { channel: string })[]> {
-    return channels.length === 0 ? [] : this.#query(counts.countables, channels, limit);
+    if (channels.length === 0) return [];
+    return this.#ordered.run((connection) => counts.countables(connection, this.#zone, channels, limit));
   }
 
   async viewThreads(channel: string, roots: readonly string[], participants: number): Promise<ThreadRow[]> {
-    return roots.length === 0 ? [] : this.#query(counts.viewThreads, channel, roots, participants);
+    if (roots.length === 0) return [];
+    return this.#ordered.run((connection) =>
+      counts.viewThreads(connection, this.#zone, channel, roots, participants),
+    );
   }
 
   followCells(workspace: string, key: string): Promise<Cell[]> {

@@ -8,8 +8,10 @@ export const signed = (digest: bigint): string => BigInt.asIntN(64, digest).toSt
 const unsigned = (digest: string): bigint => BigInt.asUintN(64, BigInt(digest));
 
 const LAST_COMMIT = `
-  select coalesce(max(commit::text::bigint), 0) as last
-  from causeway.states where zone = $1 and name = any($2::text[])`;
+  select coalesce(max(held.commit::text::bigint), 0) as last from unnest($2::text[]) as asked(name)
+  cross join lateral (
+    select s.commit from causeway.states s where s.zone = $1 and s.name = asked.name limit 1
+  ) as held`;
 
 export async function lastCommit(
   connection: Connection,

@@ -7,6 +7,7 @@ import {
   type Problem,
 } from '@causeway/protocol';
 import type { FastifyInstance, InjectOptions } from 'fastify';
+import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { regionInMemory, type RegionInMemory } from '../region-in-memory.ts';
 import { openHttp } from './http.ts';
@@ -282,6 +283,22 @@ describe('bad input at the REST door', () => {
     const id = await post();
     for (const half of [{ nonce: NONCE }, { v: Date.now() * 1024 }])
       expectProblem(await send('PATCH', `${MESSAGES}/${id}`, { body: 'x', ...half }), 'invalid-request', 400);
+  });
+
+  it('a large answer is compressed for who accepts it, and for nobody else', async () => {
+    await post();
+    const plain = await send('GET', '/v1/openapi.json');
+    expect(plain.headers).not.toHaveProperty('content-encoding');
+    const asked = (accepted: string) =>
+      http.inject({ method: 'GET', url: '/v1/openapi.json', headers: { 'accept-encoding': accepted } });
+    const answer = await asked('gzip, deflate;q=0.5');
+    expect(answer.headers).toMatchObject({ 'content-encoding': 'gzip' });
+    expect(String(answer.headers['vary'])).toContain('accept-encoding');
+    expect(JSON.parse(gunzipSync(answer.rawPayload).toString())).toEqual(plain.body);
+    for (const accepted of ['', 'br', 'gzip;q=0', 'gzip; q=0.0'])
+      expect((await asked(accepted)).headers, accepted).not.toHaveProperty('content-encoding');
+    const small = await http.inject({ url: '/healthz', headers: { 'accept-encoding': 'gzip' } });
+    expect(small.headers).not.toHaveProperty('content-encoding');
   });
 
   const CURSORS = ['', 'x', 'a~b', '~', 'a~b~c', '%00~AAAAAAAAAAAAAAAAAAAAAA', '0123456789a.b~short'];

@@ -13,6 +13,7 @@ import type { Config } from '../config/read.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Identity, Tokens } from '../tokens.ts';
 import type { RateLimits } from './limits.ts';
+import { compressLarge } from './compression.ts';
 import { answerProblems, answerUnreadable, newRequestId, sendProblem } from './problems.ts';
 import { attentionRoutes } from './rest/attention.ts';
 import { canvasAboutRoutes } from './rest/canvas-about.ts';
@@ -76,6 +77,7 @@ export async function openHttp(parts: HttpParts): Promise<FastifyInstance> {
     if (parts.stopping.aborted) void reply.header('connection', 'close');
   });
   acceptEmptyJson(server);
+  compressLarge(server);
   await server.register(cors, {
     origin: [...config.webOrigins],
     methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],

@@ -16,6 +16,8 @@ export const FRAME = {
   /** Of one byte, without a name. */
   ping: 9,
   pong: 10,
+  /** A region's own: holds a frame from its type on, deflated (RFC 1951). */
+  deflated: 100,
 } as const;
 
 /** What an `auth` frame is. */
@@ -27,6 +29,8 @@ export const SYNC = { step1: 0, step2: 1, update: 2 } as const;
 
 /** The provider whose protocol this is; servers may ask for its major version. */
 const SPOKEN_VERSION = '4.7.0';
+/** Said after the version: regions may send us what is large deflated. */
+const DEFLATE = 'deflate';
 
 export function frame(
   name: string,
@@ -45,6 +49,7 @@ export const signIn = (name: string, token: string): Uint8Array<ArrayBuffer> =>
     encoding.writeVarUint(to, AUTH.token);
     encoding.writeVarString(to, token);
     encoding.writeVarString(to, SPOKEN_VERSION);
+    encoding.writeVarString(to, DEFLATE);
   });
 
 /** A frame taken apart; `from` stands at what its type holds. Throws for what is no frame. */
@@ -57,3 +62,11 @@ export function readFrame(data: Uint8Array): Heard {
 
 export const isPing = (data: Uint8Array): boolean => data.length === 1 && data[0] === FRAME.ping;
 export const PONG = new Uint8Array([FRAME.pong]);
+
+/** What a `deflated` frame holds; rejects when that is nothing deflated. */
+export async function inflate({ name, from }: Heard): Promise<Heard> {
+  const deflated = decoding.readVarUint8Array(from) as Uint8Array<ArrayBuffer>;
+  const content = new Blob([deflated]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
+  const inner = decoding.createDecoder(new Uint8Array(await new Response(content).arrayBuffer()));
+  return { name, type: decoding.readVarUint(inner), from: inner };
+}

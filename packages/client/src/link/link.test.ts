@@ -1,10 +1,11 @@
 import { CausewayError, base64url } from '@causeway/protocol';
 import * as encoding from 'lib0/encoding';
+import { deflateRawSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import * as Y from 'yjs';
 import { FakeRegion, webSocketOf } from '../fake-region.ts';
 import { Credentials, type TokenSource } from './credentials.ts';
-import { FRAME } from './frames.ts';
+import { FRAME, frame } from './frames.ts';
 import { Link, type LinkParts, type Speaker } from './link.ts';
 import { LinkedDocument } from './linked-document.ts';
 
@@ -321,4 +322,41 @@ test('a region that pings is answered, and a broken update is no broken document
   await vi.advanceTimersByTimeAsync(1_000);
   expect(here.doc.getText('text').toJSON()).toBe('fine');
   here.close();
+});
+
+/** A frame about `acme/session`, deflated. */
+const deflated = (type: number): Uint8Array =>
+  frame('acme/session', FRAME.deflated, (to) =>
+    encoding.writeVarUint8Array(to, deflateRawSync(Uint8Array.of(type, 0))),
+  );
+
+test('what a region deflates is heard in its place, and nothing of it on another connection', async () => {
+  open();
+  const one = speaker();
+  link.attach('acme/session', one);
+  await settle();
+  const socket = region.sockets[0]!;
+  socket.deliver(deflated(FRAME.awareness));
+  socket.say('acme/session', FRAME.stateless);
+  socket.deliver(deflated(FRAME.sync));
+  socket.say('acme/session', FRAME.queryAwareness);
+  const { awareness, stateless, sync, queryAwareness } = FRAME;
+  const heard = [awareness, stateless, sync, queryAwareness].map((type) => `heard ${type}`);
+  await vi.waitFor(() => expect(one.said).toEqual(['joined', ...heard]));
+  socket.deliver(deflated(FRAME.awareness));
+  socket.close(1006);
+  await vi.waitFor(() => expect(one.said.at(-1)).toBe('joined'));
+  socket.deliver(new Uint8Array([FRAME.ping]));
+  expect(one.said).toEqual(['joined', ...heard, 'left not-ready', 'joined']);
+});
+
+test('what says that it is deflated and is not ends the connection, which comes back', async () => {
+  open();
+  const one = speaker();
+  link.attach('acme/session', one);
+  await settle();
+  region.sockets[0]!.say('acme/session', FRAME.deflated, (to) =>
+    encoding.writeVarUint8Array(to, new Uint8Array([0xff, 0xff, 0xff])),
+  );
+  await vi.waitFor(() => expect(one.said).toEqual(['joined', 'left not-ready', 'joined']));
 });

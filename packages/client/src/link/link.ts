@@ -7,7 +7,19 @@ import { backoffMs } from '../backoff.ts';
 import { Listeners } from '../listeners.ts';
 import { asCausewayError, isRetryable, waitMs } from '../retryable.ts';
 import type { Credentials } from './credentials.ts';
-import { AUTH, FRAME, PONG, SCOPE, SYNC, frame, isPing, readFrame, signIn } from './frames.ts';
+import {
+  AUTH,
+  FRAME,
+  PONG,
+  SCOPE,
+  SYNC,
+  frame,
+  inflate,
+  isPing,
+  readFrame,
+  signIn,
+  type Heard,
+} from './frames.ts';
 
 /** `live`: what the region has is here. `stopped`: it will not come back by itself, see `error`. */
 export type ConnectionStatus = 'connecting' | 'live' | 'reconnecting' | 'stopped';
@@ -82,6 +94,8 @@ export class Link {
   /** Once for a connection. */
   #hasKnocked = false;
   #heardAt = 0;
+  /** Frames that came while one before them is being inflated: they are heard in their order. */
+  #later: Uint8Array[] | undefined;
   #attempts = 0;
   /** The last token was refused, and no other one has been let in since. */
   #isDoubtful = false;
@@ -215,17 +229,37 @@ export class Link {
   #take(socket: WebSocket, data: Uint8Array): void {
     this.#heardAt = performance.now();
     if (isPing(data)) return this.#send(PONG);
+    if (this.#later !== undefined) return void this.#later.push(data);
     try {
-      const { name, type, from } = readFrame(data);
-      const room = this.#rooms.get(name);
-      if (room === undefined) return;
-      if (type === FRAME.auth) this.#admitted(name, room, from);
-      else if (type === FRAME.close) this.#refused(name, room, errorOfText(decoding.readVarString(from)));
-      else dispatch(room.speakers, type, from);
+      const heard = readFrame(data);
+      if (heard.type === FRAME.deflated) void this.#inflate(socket, heard);
+      else this.#hear(heard);
     } catch {
-      // Whatever this is, the next connection starts from the states of both sides.
-      this.#lost(socket, new CausewayError('not-ready', 'the region said something that cannot be read'));
+      this.#lost(socket, unreadable());
     }
+  }
+
+  /** Never rejects. */
+  async #inflate(socket: WebSocket, deflated: Heard): Promise<void> {
+    const later: Uint8Array[] = (this.#later = []);
+    try {
+      const heard = await inflate(deflated);
+      // Another connection has frames of its own.
+      if (this.#later !== later) return;
+      this.#later = undefined;
+      this.#hear(heard);
+    } catch {
+      if (this.#socket === socket) this.#lost(socket, unreadable());
+    }
+    for (const data of later) if (this.#socket === socket) this.#take(socket, data);
+  }
+
+  #hear({ name, type, from }: Heard): void {
+    const room = this.#rooms.get(name);
+    if (room === undefined) return;
+    if (type === FRAME.auth) this.#admitted(name, room, from);
+    else if (type === FRAME.close) this.#refused(name, room, errorOfText(decoding.readVarString(from)));
+    else dispatch(room.speakers, type, from);
   }
 
   #admitted(name: string, room: Room, from: decoding.Decoder): void {
@@ -300,6 +334,7 @@ export class Link {
     const socket = this.#socket;
     this.#socket = undefined;
     this.#isOpen = false;
+    this.#later = undefined;
     clearInterval(this.#beat);
     if (socket === undefined) return;
     this.#over?.abort();
@@ -353,6 +388,10 @@ const I_AM_HERE = JSON.stringify({ do: 'state', idle: false } satisfies Request)
 function dispatch(speakers: Iterable<Speaker>, type: number, from: decoding.Decoder): void {
   for (const speaker of speakers) speaker.heard(type, decoding.clone(from));
 }
+
+/** Whatever it is, the next connection starts from the states of both sides. */
+const unreadable = (): CausewayError =>
+  new CausewayError('not-ready', 'the region said something that cannot be read');
 
 const notReady = (): CausewayError => new CausewayError('not-ready', 'the region does not answer');
 

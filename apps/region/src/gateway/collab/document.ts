@@ -26,6 +26,8 @@ export type CollabDocumentParts = {
   cells: ChannelCells;
   turns: Turns;
   rooms: AwarenessRooms;
+  /** How a message that may be large is sent to this client. */
+  large(message: Uint8Array): Uint8Array;
   /** See Incoming.hold. */
   hold(bytes: number): () => void;
   /** It cannot go on, for this reason. */
@@ -147,7 +149,7 @@ export class CollabDocument {
   }
 
   async #openDocument(identity: Identity): Promise<Open> {
-    const { outgoing, messages, rooms, closed } = this.#parts;
+    const { outgoing, messages, rooms, large, closed } = this.#parts;
     const checked = await this.#check(identity);
     const { replica } = checked.opened;
     const document = checked.name!;
@@ -157,7 +159,7 @@ export class CollabDocument {
       member: identity.member,
       outgoing,
       updateMessage: messages.update,
-      answerMessage: (update) => messages.step2(update),
+      answerMessage: (update) => large(messages.step2(update)),
       dropped: (why) =>
         closed(why ?? new CausewayError('not-committed', 'a write failed; reconnect to go on')),
     });
@@ -276,12 +278,16 @@ export class CollabDocument {
 
   /** The conversation that goes on in this document's stateless messages. */
   #converse({ opened, identity }: Open): Conversation {
-    const { outgoing, messages } = this.#parts;
+    const { outgoing, messages, large } = this.#parts;
     return (this.#conversation ??= new Conversation({
       ...this.#parts,
       opened,
       identity,
-      say: (json, urgency) => outgoing.say(messages.stateless(JSON.stringify(json)), urgency),
+      say: (json, urgency) => {
+        const message = messages.stateless(JSON.stringify(json));
+        // What is pushed goes to many at once, and is small.
+        outgoing.say(urgency === 'now' ? large(message) : message, urgency);
+      },
     }));
   }
 }

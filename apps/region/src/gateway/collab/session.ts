@@ -44,6 +44,8 @@ export class CollabSession implements Session {
   #rank: Rank = 'arriving';
   #signedIn: SignedIn | undefined;
   #refusals = 0;
+  /** Can the client read what is deflated? */
+  #inflates = false;
   #isOver = false;
 
   constructor(parts: CollabSessionParts) {
@@ -89,6 +91,7 @@ export class CollabSession implements Session {
     const document = this.#documents.get(message.address);
     if (message.kind === 'auth') {
       const isNew = document === undefined;
+      this.#inflates = message.inflates;
       void (isNew ? this.#open(message.address, message.token) : this.#refresh(message.token));
     } else if (message.kind === 'close') {
       this.#documents.delete(message.address);
@@ -127,6 +130,7 @@ export class CollabSession implements Session {
       messages,
       outgoing: this.#outgoing,
       hold: (bytes) => this.#incoming.hold(bytes),
+      large: (message) => (this.#inflates ? messages.deflated(message) : message),
       closed: (error) => this.#closed(document, error),
     });
     this.#documents.set(address, document);

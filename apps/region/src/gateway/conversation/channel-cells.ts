@@ -1,8 +1,12 @@
 import { CausewayError, channelScope, messageScope, segmentName, type Cell } from '@causeway/protocol';
 import { highestTop, mergeCell, type LiveDocument, type Replica } from '@causeway/replica';
 
-/** The newest segments whose messages' reactions come with a channel: what a screen opens with. */
-const SEGMENTS = 2;
+/**
+ * The newest segments whose messages' reactions come with a channel: as many as a screen opens with (ChannelFeed),
+ * until there are so many messages in them.
+ */
+const SEGMENTS = 3;
+const WANTED = 50;
 /** What was read is read again after so long, milliseconds: other messages are the newest then. */
 const READ_AGAIN_MS = 60_000;
 /** Cells of one channel that are held for who asks next; where there are more, each reads his own. */
@@ -94,9 +98,11 @@ async function load(into: Scopes, replica: Replica, workspace: string, channel: 
 async function newestMessages(replica: Replica, workspace: string, channel: string): Promise<string[]> {
   const top = highestTop((await replica.cells.open(channelScope(workspace, channel))).values());
   const scopes = new Set<string>();
-  for (let number = Math.max(1, top - SEGMENTS + 1); number <= top; number++) {
+  let messages = 0;
+  for (let number = top; number > Math.max(0, top - SEGMENTS) && messages < WANTED; number--) {
     const live = await segmentIn(replica, segmentName(workspace, channel, number));
     for (const id of live?.segment?.ids() ?? []) scopes.add(messageScope(workspace, channel, id));
+    messages += live?.segment?.size ?? 0;
   }
   return [...scopes];
 }
