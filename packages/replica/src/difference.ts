@@ -1,6 +1,9 @@
 import * as encoding from 'lib0/encoding';
 import * as Y from 'yjs';
 
+/** What someone gets who has nothing, until the document changes: many open the same one. */
+const wholes = new WeakMap<Y.Doc, Uint8Array>();
+
 type Struct = Y.Item | Y.GC;
 type Cursor = { structs: readonly Struct[]; at: number };
 
@@ -85,7 +88,8 @@ export class Difference {
       if (behind !== undefined) structs += held.length;
     }
     if (structs * STRUCT_BYTES > bytes) return undefined;
-    const whole = Y.encodeStateAsUpdate(doc, Y.encodeStateVector(known));
+    const isFresh = [...known.values()].every((clock) => clock === 0);
+    const whole = isFresh ? wholeOf(doc) : Y.encodeStateAsUpdate(doc, Y.encodeStateVector(known));
     return whole.length <= bytes ? whole : undefined;
   }
 
@@ -150,6 +154,15 @@ export class Difference {
     }
     this.#deletes = undefined;
   }
+}
+
+function wholeOf(doc: Y.Doc): Uint8Array {
+  let whole = wholes.get(doc);
+  if (whole === undefined) {
+    wholes.set(doc, (whole = Y.encodeStateAsUpdate(doc)));
+    doc.once('update', () => wholes.delete(doc));
+  }
+  return whole;
 }
 
 type Section = { clock: number; count: number; encoder: Y.UpdateEncoderV1 };

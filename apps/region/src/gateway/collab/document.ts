@@ -26,8 +26,8 @@ export type CollabDocumentParts = {
   cells: ChannelCells;
   turns: Turns;
   rooms: AwarenessRooms;
-  /** How a message that may be large is sent to this client. */
-  large(message: Uint8Array): Uint8Array;
+  /** Can the client read what is deflated? */
+  inflates(): boolean;
   /** See Incoming.hold. */
   hold(bytes: number): () => void;
   /** It cannot go on, for this reason. */
@@ -149,7 +149,7 @@ export class CollabDocument {
   }
 
   async #openDocument(identity: Identity): Promise<Open> {
-    const { outgoing, messages, rooms, large, closed } = this.#parts;
+    const { outgoing, messages, rooms, inflates, closed } = this.#parts;
     const checked = await this.#check(identity);
     const { replica } = checked.opened;
     const document = checked.name!;
@@ -159,7 +159,7 @@ export class CollabDocument {
       member: identity.member,
       outgoing,
       updateMessage: messages.update,
-      answerMessage: (update) => large(messages.step2(update)),
+      answerMessage: (update) => (inflates() ? messages.deflatedStep2(update) : messages.step2(update)),
       dropped: (why) =>
         closed(why ?? new CausewayError('not-committed', 'a write failed; reconnect to go on')),
     });
@@ -278,7 +278,7 @@ export class CollabDocument {
 
   /** The conversation that goes on in this document's stateless messages. */
   #converse({ opened, identity }: Open): Conversation {
-    const { outgoing, messages, large } = this.#parts;
+    const { outgoing, messages, inflates } = this.#parts;
     return (this.#conversation ??= new Conversation({
       ...this.#parts,
       opened,
@@ -286,7 +286,7 @@ export class CollabDocument {
       say: (json, urgency) => {
         const message = messages.stateless(JSON.stringify(json));
         // What is pushed goes to many at once, and is small.
-        outgoing.say(urgency === 'now' ? large(message) : message, urgency);
+        outgoing.say(urgency === 'now' && inflates() ? messages.deflated(message) : message, urgency);
       },
     }));
   }

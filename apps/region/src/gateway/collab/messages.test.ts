@@ -33,4 +33,6 @@ test('a large message is deflated from its type on, a small one stays as it is',
   expect([decoding.readVarString(from), decoding.readVarUint(from)]).toEqual([ADDRESS, 100]);
   const content = inflateRawSync(decoding.readVarUint8Array(from));
   expect(new Uint8Array(content)).toEqual(large.subarray(ADDRESS.length + 1));
+  expect(messages.deflatedStep2(new Uint8Array(5_000))).toEqual(deflated);
+  expect(messages.deflatedStep2(new Uint8Array(50))).toEqual(messages.step2(new Uint8Array(50)));
 });

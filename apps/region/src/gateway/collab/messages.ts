@@ -100,6 +100,8 @@ function readContent(from: decoding.Decoder): Content | undefined {
   }
 }
 
+const deflate = (content: Uint8Array): Uint8Array => deflateRawSync(content, { level: LEVEL });
+
 /** The provider's version decides nothing here; stock providers say nothing after it. */
 function saysDeflate(from: decoding.Decoder): boolean {
   if (decoding.hasContent(from)) decoding.readVarString(from);
@@ -126,8 +128,7 @@ export class Messages {
     if (message.length < WORTH_BYTES) return message;
     const address = encoding.createEncoder();
     encoding.writeVarString(address, this.#address);
-    const content = message.subarray(encoding.length(address));
-    return this.#bytes([DEFLATED], deflateRawSync(content, { level: LEVEL }));
+    return this.#bytes([DEFLATED], deflate(message.subarray(encoding.length(address))));
   }
 
   step1(stateVector: Uint8Array): Uint8Array {
@@ -136,6 +137,19 @@ export class Messages {
 
   step2(update: Uint8Array): Uint8Array {
     return this.#bytes([SYNC, STEP_2], update);
+  }
+
+  /** The same for a client that can inflate it; one update is deflated once for all of them. */
+  deflatedStep2(update: Uint8Array): Uint8Array {
+    if (update.length < WORTH_BYTES) return this.step2(update);
+    let deflated = deflatedSteps.get(update);
+    if (deflated === undefined) {
+      const to = encoding.createEncoder();
+      for (const type of [SYNC, STEP_2]) encoding.writeVarUint(to, type);
+      encoding.writeVarUint8Array(to, update);
+      deflatedSteps.set(update, (deflated = deflate(encoding.toUint8Array(to))));
+    }
+    return this.#bytes([DEFLATED], deflated);
   }
 
   /** Has the client's update been committed, or will it never be? */
@@ -193,5 +207,6 @@ export class Messages {
 }
 
 type Made = WeakMap<Uint8Array, Map<string, Uint8Array>>;
+const deflatedSteps = new WeakMap<Uint8Array, Uint8Array>();
 const updates: Made = new WeakMap();
 const awarenesses: Made = new WeakMap();

@@ -130,7 +130,7 @@ export class CollabSession implements Session {
       messages,
       outgoing: this.#outgoing,
       hold: (bytes) => this.#incoming.hold(bytes),
-      large: (message) => (this.#inflates ? messages.deflated(message) : message),
+      inflates: () => this.#inflates,
       closed: (error) => this.#closed(document, error),
     });
     this.#documents.set(address, document);

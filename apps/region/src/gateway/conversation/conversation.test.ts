@@ -7,6 +7,7 @@ import {
   type Push,
   type Reply,
 } from '@causeway/protocol';
+import { SEGMENT } from '@causeway/replica';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { regionInMemory, type RegionInMemory } from '../../region-in-memory.ts';
 import { Turns } from '../turns.ts';
@@ -158,6 +159,28 @@ describe('the conversation', () => {
     react('👎');
     await vi.waitFor(() => expect(said).toHaveLength(before + 1));
     expect(said.at(-1)!.ack).toBeDefined();
+  });
+
+  it('R10 sends reactions of the newest segment alone when it fills a screen, however long the channel', async () => {
+    const { talk, said } = await conversation();
+    const commands = Array.from({ length: SEGMENT.posts + 60 }, () => post());
+    await Promise.all(commands.map((command) => region.replica.execute(command)));
+    for (const command of [commands.at(0)!, commands.at(-1)!])
+      await region.replica.execute({
+        kind: 'react',
+        workspace: 'acme-id',
+        channel: 'general-id',
+        member: 'ada',
+        nonce: region.nonce(),
+        message: commandId(command),
+        emoji: 'eyes',
+        on: true,
+        v: region.replica.clock.tick(),
+      });
+    talk.take(JSON.stringify({ do: 'cells', ref: 1, channel: 'general' }));
+    const { cells } = await answered(said, 1);
+    const reacted = cells!.filter(({ key }) => key === 'eyes|ada').map(({ scope }) => scope);
+    expect(reacted).toEqual([`acme-id/message/general-id/${commandId(commands.at(-1)!)}`]);
   });
 
   it('R12 sends a member their own cells but markers, and then what changes, and those of nobody else', async () => {

@@ -158,10 +158,8 @@ export const channelRoutes: Routes = (server, parts) => {
       await arrived(request.query, scene);
       const scope = channelScope(scene.workspace.id, channel.id);
       const mine = memberScope(scene.workspace.id, scene.member);
-      const cells = await scene.replica.loadCells([scope, mine]);
-      const topic = cells.find((cell) => cell.scope === scope && cell.key === 'topic')?.value;
-      const purpose = cells.find((cell) => cell.scope === scope && cell.key === 'purpose')?.value;
-      const markers = cells
+      const [held, own] = await scene.replica.cells.openAll([scope, mine]);
+      const markers = [...own!.values()]
         .filter(({ key }) => key.startsWith(`read|${channel.id}|`))
         .map(({ key, v }) => {
           const [, , segment, client] = key.split('|');
@@ -172,9 +170,9 @@ export const channelRoutes: Routes = (server, parts) => {
         slug: channel.slug,
         kind: channel.kind,
         archived: channel.archived,
-        topic,
-        purpose,
-        newestSegment: highestTop(cells.filter((cell) => cell.scope === scope)),
+        topic: held!.get('topic')?.value,
+        purpose: held!.get('purpose')?.value,
+        newestSegment: highestTop(held!.values()),
         markers,
       };
     },
