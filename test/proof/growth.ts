@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { median } from '../load/figures.ts';
 import { Inside, type Held } from './database.ts';
 import type { Finding } from './finding.ts';
 import { Workload } from './workload.ts';
@@ -171,5 +172,3 @@ function files(used: Held, fresh: Held): Finding {
 
 const mebibytes = (bytes: number): string => `${Math.round(bytes / 1024 / 1024)} MiB`;
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
-const median = (numbers: readonly number[]): number =>
-  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!;

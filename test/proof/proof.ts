@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Finding } from './finding.ts';
 import { proveGrowth } from './growth.ts';
+import { report } from './report.ts';
 
 const HELP = `npm run proof:b [-- --share N] [--only growth,worlds,torture] [--report FILE]
 
@@ -23,7 +22,7 @@ const { values } = parseArgs({
 if (values.help === true) console.log(HELP);
 else await prove(Number(values.share), values.only.split(','), values.report);
 
-async function prove(share: number, only: readonly string[], report: string | undefined): Promise<void> {
+async function prove(share: number, only: readonly string[], file: string | undefined): Promise<void> {
   if (!(share >= 1)) throw new Error(`--share must be a number from 1 on, not ${values.share}`);
   const findings: Finding[] = [];
   if (only.includes('growth')) findings.push(...(await proveGrowth(share, say)));
@@ -37,15 +36,7 @@ async function prove(share: number, only: readonly string[], report: string | un
       share === 1 ? ['--report', fileURLToPath(new URL('../../docs/torture/', import.meta.url))] : [];
     findings.push(await run('torture', 'test/torture/torture.ts', ['--minutes', minutes, ...kept]));
   }
-  const text = reportOf(findings, share);
-  console.log(text);
-  const date = new Date().toISOString().slice(0, 10);
-  const file = report ?? fileURLToPath(new URL(`../../docs/proof/${date}-b.md`, import.meta.url));
-  if (share === 1 || report !== undefined) {
-    await mkdir(fileURLToPath(new URL('../../docs/proof/', import.meta.url)), { recursive: true });
-    await writeFile(file, text);
-  }
-  if (findings.some(({ holds }) => !holds)) process.exitCode = 1;
+  await report('b', findings, { share, file });
 }
 
 function say(line: string): void {
@@ -68,19 +59,4 @@ function run(what: string, file: string, args: readonly string[]): Promise<Findi
       resolve({ what: `${what} ${args.join(' ')}`, value, holds: code === 0 });
     });
   });
-}
-
-function reportOf(findings: readonly Finding[], share: number): string {
-  const machine = `${cpus()[0]?.model}, ${availableParallelism()} cores, Node ${process.version}`;
-  const rows = findings.map(
-    ({ what, value, holds }) => `| ${what} | ${value} | ${holds ? 'holds' : '**does not hold**'} |`,
-  );
-  return `# Proof B, ${new Date().toISOString().slice(0, 10)}
-
-${machine}. ${share === 1 ? 'Whole.' : `A ${share}th of the figures.`}
-
-| what | came out | |
-|---|---|---|
-${rows.join('\n')}
-`;
 }
