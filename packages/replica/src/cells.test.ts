@@ -80,6 +80,17 @@ describe('cells in memory', () => {
     expect(cells.scopes().at(-1)).toBe('acme/member/m4999');
   });
 
+  it('R10 holds 20,000 messages beside them, which push out no other scope', async () => {
+    const cells = new Cells(stored(() => Promise.resolve([])));
+    await cells.open(SCOPE);
+    const messages = Array.from({ length: 25_000 }, (_, n) => `acme/message/general/${n}`);
+    for (let at = 0; at < messages.length; at += 500) await cells.openAll(messages.slice(at, at + 500));
+    expect(cells.scopes()).toHaveLength(20_001);
+    expect(cells.scopes()).toContain(SCOPE);
+    cells.committed(cellsEntry(messages.at(-1)!, on('2')));
+    expect((await cells.open(messages.at(-1)!)).get('k')).toEqual(on('2'));
+  });
+
   it('R15 the tail tells what nobody told of, and nothing twice', async () => {
     const cells = new Cells(stored(() => Promise.resolve([{ scope: SCOPE, ...on('1') }])));
     const heard: string[] = [];

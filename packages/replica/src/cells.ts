@@ -23,8 +23,12 @@ export const cellsEntry = (scope: string, ...cells: Held[]): CellsEntry => ({ ki
 
 type Slot = { loading: Promise<ReadonlyMap<string, Held>>; held: Map<string, Held> };
 
-/** Scopes held in memory; the ones used longest ago leave first. */
+/**
+ * Scopes held in memory; the ones used longest ago leave first. Messages, of which a channel that is opened brings
+ * hundreds, push out no others.
+ */
 const SCOPES = 4_096;
+const MESSAGES = 20_000;
 /** Cells that were told and that the tail has not listed yet; what does not fit is told twice. */
 const TOLD = 10_000;
 
@@ -33,6 +37,7 @@ export class Cells {
   readonly #store: Pick<Store, 'loadCells'>;
   readonly #loads: ScopeLoads;
   readonly #slots = new Map<string, Slot>();
+  readonly #messages = new Map<string, Slot>();
   readonly #listeners = new Map<string, Set<CellListener>>();
   /** By scope and key. */
   readonly #told = new Map<string, { v: string; value: unknown }>();
@@ -44,20 +49,22 @@ export class Cells {
 
   /** The cells of a scope as committed, by key; the map follows later commits while the scope stays in memory. */
   open(scope: string): Promise<ReadonlyMap<string, Held>> {
-    let slot = this.#slots.get(scope);
+    const slots = this.#slotsFor(scope);
+    let slot = slots.get(scope);
     if (slot === undefined) {
       slot = { held: new Map(), loading: undefined as never };
       slot.loading = this.#load(scope, slot, this.#loads.load(scope));
     }
-    this.#slots.delete(scope);
-    this.#slots.set(scope, slot);
-    if (this.#slots.size > SCOPES) this.#slots.delete(this.#slots.keys().next().value!);
+    slots.delete(scope);
+    slots.set(scope, slot);
+    const most = slots === this.#messages ? MESSAGES : SCOPES;
+    if (slots.size > most) slots.delete(slots.keys().next().value!);
     return slot.loading;
   }
 
   /** The same for many scopes, in their order; those that are not in memory are read together. */
   openAll(scopes: readonly string[]): Promise<ReadonlyMap<string, Held>[]> {
-    const missing = [...new Set(scopes)].filter((scope) => !this.#slots.has(scope));
+    const missing = [...new Set(scopes)].filter((scope) => !this.#slotsFor(scope).has(scope));
     if (missing.length > 1) {
       const all = this.#store.loadCells(missing).then((cells) => Map.groupBy(cells, ({ scope }) => scope));
       for (const scope of missing) {
@@ -67,7 +74,7 @@ export class Cells {
           slot,
           all.then((found) => found.get(scope) ?? []),
         );
-        this.#slots.set(scope, slot);
+        this.#slotsFor(scope).set(scope, slot);
       }
     }
     return Promise.all(scopes.map((scope) => this.open(scope)));
@@ -76,7 +83,7 @@ export class Cells {
   /** Cells that were just committed, here or elsewhere. */
   committed({ scope, cells }: CellsEntry): void {
     // Merging is commutative, so a scope that is still loading may take them before its rows.
-    const slot = this.#slots.get(scope);
+    const slot = this.#slotsFor(scope).get(scope);
     if (slot !== undefined) for (const cell of cells) mergeCell(slot.held, cell);
     const listeners = this.#listeners.get(watchedAs(scope));
     if (listeners === undefined) return;
@@ -86,13 +93,13 @@ export class Cells {
 
   /** The scopes in memory. */
   scopes(): string[] {
-    return [...this.#slots.keys()];
+    return [...this.#slots.keys(), ...this.#messages.keys()];
   }
 
   /** Committed cells as the tail lists them: told to those who did not hear of them when they were committed (R15). */
   listed(cells: readonly Cell[]): void {
     for (const [scope, changed] of Map.groupBy(cells, ({ scope }) => scope)) {
-      const slot = this.#slots.get(scope);
+      const slot = this.#slotsFor(scope).get(scope);
       if (slot !== undefined)
         for (const { key, v, value } of changed) mergeCell(slot.held, { key, v, value });
       const listeners = this.#listeners.get(watchedAs(scope));
@@ -105,7 +112,7 @@ export class Cells {
   }
 
   drop(scope: string): void {
-    this.#slots.delete(scope);
+    this.#slotsFor(scope).delete(scope);
   }
 
   /**
@@ -119,6 +126,10 @@ export class Cells {
       listeners.delete(listener);
       if (listeners.size === 0 && this.#listeners.get(scope) === listeners) this.#listeners.delete(scope);
     };
+  }
+
+  #slotsFor(scope: string): Map<string, Slot> {
+    return scope.includes('/message/') ? this.#messages : this.#slots;
   }
 
   #remember(scope: string, cell: Held): void {
@@ -145,7 +156,8 @@ export class Cells {
       for (const cell of await found) mergeCell(slot.held, cell);
       return slot.held;
     } catch (error) {
-      if (this.#slots.get(scope) === slot) this.#slots.delete(scope);
+      const slots = this.#slotsFor(scope);
+      if (slots.get(scope) === slot) slots.delete(scope);
       throw error;
     }
   }

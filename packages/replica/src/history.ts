@@ -1,6 +1,7 @@
 import {
   CausewayError,
   channelScope,
+  compareText,
   isDocument,
   messageScope,
   parseName,
@@ -11,6 +12,7 @@ import {
   type ThreadPage,
   type Token,
 } from '@causeway/protocol';
+import type { Cells } from './cells.ts';
 import type { Before, Row, Store, Time } from './ports.ts';
 import type { Tokens } from './tokens.ts';
 import type { ViewPosition } from './view-position.ts';
@@ -18,14 +20,10 @@ import type { ViewPosition } from './view-position.ts';
 type Parts = {
   store: Pick<
     Store,
-    | 'viewMessages'
-    | 'viewMessage'
-    | 'viewThreads'
-    | 'viewMentions'
-    | 'followCells'
-    | 'loadCells'
-    | 'lastCommit'
+    'viewMessages' | 'viewMessage' | 'viewThreads' | 'viewMentions' | 'followCells' | 'lastCommit'
   >;
+  /** Reactions of messages that people look at are in memory. */
+  cells: Pick<Cells, 'openAll'>;
   tokens: Tokens;
   view: ViewPosition;
   /** The commit at which this process began: what was written before may be its reader's. */
@@ -213,13 +211,10 @@ export class History {
   }
 
   async #addReactions(workspace: string, channel: string, messages: Message[]): Promise<void> {
-    const byScope = new Map(
-      messages.map((message) => [messageScope(workspace, channel, message.id), message]),
-    );
-    const cells = await this.#parts.store.loadCells([...byScope.keys()]);
-    for (const [scope, group] of Map.groupBy(cells, (cell) => cell.scope)) {
-      const reactions = reactionsIn(group);
-      if (Object.keys(reactions).length > 0) byScope.get(scope)!.reactions = reactions;
+    const scopes = messages.map(({ id }) => messageScope(workspace, channel, id));
+    for (const [at, cells] of (await this.#parts.cells.openAll(scopes)).entries()) {
+      const reactions = reactionsIn([...cells.values()].sort((a, b) => compareText(a.key, b.key)));
+      if (Object.keys(reactions).length > 0) messages[at]!.reactions = reactions;
     }
   }
 }

@@ -206,6 +206,7 @@ export class Replica {
     const view = new ViewPosition(store, time, () => this.#projector.nudge());
     this.history = new History({
       store,
+      cells: this.cells,
       tokens: this.#tokens,
       view,
       time,

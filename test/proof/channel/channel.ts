@@ -21,7 +21,7 @@ const PACE = {
 /** Where the ratios of the first openings are too large, as many again, so many times, may show that it was noise. */
 const TRIES = 3;
 /** Requests of each kind; openings of what is not in memory, each of which waits for it to leave. */
-const TIMES = { whole: { each: 100, cold: 4 }, share: { each: 20, cold: 0 } } as const;
+const TIMES = { whole: { each: 100, cold: 3 }, share: { each: 20, cold: 0 } } as const;
 /** The newest messages that get so many more reactions, each. */
 const REACTED = { messages: 500, times: 5 } as const;
 
