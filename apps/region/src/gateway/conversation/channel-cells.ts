@@ -90,10 +90,7 @@ const cellsOf = (scopes: Scopes): Cell[] =>
   [...scopes].flatMap(([scope, held]) => [...held.values()].map((cell) => ({ scope, ...cell })));
 
 async function load(into: Scopes, replica: Replica, workspace: string, channel: string): Promise<void> {
-  const scopes = [
-    channelScope(workspace, channel),
-    ...(await newestMessages(replica, workspace, channel)),
-  ];
+  const scopes = [channelScope(workspace, channel), ...(await newestMessages(replica, workspace, channel))];
   // From memory, where somebody looked lately: 400 places of an index are dear in a large database.
   for (const [at, held] of (await replica.cells.openAll(scopes)).entries())
     merge(
