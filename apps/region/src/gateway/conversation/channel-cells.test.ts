@@ -73,12 +73,12 @@ test('R10 nothing is held of a channel that nobody looks at', async () => {
   await read();
   one();
   one();
-  const loads = vi.spyOn(region.store, 'loadCells');
+  const opened = vi.spyOn(region.replica.cells, 'openAll');
   await read();
-  expect(loads).not.toHaveBeenCalled();
+  expect(opened).not.toHaveBeenCalled();
   other();
   expect(await read()).toEqual([]);
   watch();
   await read();
-  expect(loads.mock.calls.flatMap(([scopes]) => scopes)).toContain(scope);
+  expect(opened.mock.calls.flatMap(([scopes]) => scopes)).toContain(scope);
 });
