@@ -43,16 +43,13 @@ export class Attacker {
     ]);
     if (opened) await this.#send(socket, door, Math.min(left, 1 + this.#random.below(PER_SOCKET)));
     this.#leave(socket);
-    const patience = setTimeout(() => {
-      this.#tally.stuck(door);
-      socket.terminate();
-    }, PATIENCE_MS);
+    const patience = this.#patience(socket, door);
     await closed;
     clearTimeout(patience);
   }
 
   async #send(socket: WebSocket, door: Exclude<Door, 'rest'>, count: number): Promise<void> {
-    if (door === 'collab' && this.#random.chance(70)) socket.send(this.#frames.signIn(), () => undefined);
+    if (door === 'collab' && this.#random.chance(70)) await this.#signIn(socket);
     for (let sent = 0; sent < count;) {
       for (let n = 0; n < AT_ONCE && sent < count; n++, sent++) {
         if (socket.readyState !== WebSocket.OPEN) return;
@@ -70,6 +67,26 @@ export class Attacker {
         });
       });
     }
+  }
+
+  /** Mostly waits to be let in: a bad frame right behind it ends the socket before anybody is signed in. */
+  async #signIn(socket: WebSocket): Promise<void> {
+    const answered = new Promise<void>((resolve) => {
+      socket.once('message', () => resolve());
+      socket.once('close', () => resolve());
+    });
+    socket.send(this.#frames.signIn(), () => undefined);
+    if (!this.#random.chance(80)) return;
+    const patience = this.#patience(socket, 'collab');
+    await answered;
+    clearTimeout(patience);
+  }
+
+  #patience(socket: WebSocket, door: Door): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.#tally.stuck(door);
+      socket.terminate();
+    }, PATIENCE_MS);
   }
 
   /** Politely, in the middle of a word, or not at all. */

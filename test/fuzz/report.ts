@@ -9,6 +9,7 @@ export function brokenIn({ tally, lives, memory, honest }: FuzzOutcome): string[
   return [
     ...(lives ? [] : ['the process did not live through it']),
     ...(tally.hung > 0 ? [`${tally.hung} sockets were neither answered nor closed`] : []),
+    ...(memory === undefined ? ['memory was not measured'] : []),
     ...(grown > FLAT_BYTES ? [`memory grew by ${mib(grown)}`] : []),
     ...(honest.failures.length > 0
       ? [`honest clients noticed: ${honest.failures.slice(0, 3).join('; ')}`]
