@@ -230,6 +230,23 @@ describe('badges', () => {
     expect(count('countables')).toBe(0);
   });
 
+  it('R10 are counted for who asks, though others who ask for more than fits make room meanwhile', async () => {
+    open();
+    await post('hello');
+    await caughtUp();
+    const answers = await Promise.all(
+      ['a', 'b', 'c'].map((of) => {
+        const others = Array.from({ length: 3_000 }, (_, n) => `${of}${n}`);
+        return world.at('us').badges(WORKSPACE, 'ben', [CHANNEL, ...others]);
+      }),
+    );
+    for (const [first, ...others] of answers) {
+      expect(first).toMatchObject({ unread: 1 });
+      expect(others).toHaveLength(3_000);
+    }
+    expect(await badge()).toMatchObject({ unread: 1 });
+  });
+
   it('R2 are as far behind as the view is, and catch up; a store that fails is tried again', async () => {
     open();
     await post('one');

@@ -153,6 +153,30 @@ describe('rights to a canvas', () => {
     expect((await session('us', 'ben')).ended).toEqual([]);
   });
 
+  it('R12 hold where a region heard of them before it heard who made the canvas', async () => {
+    world = new World({ regions: [HOME, 'us', 'ap'], workspaces: [founding] });
+    await world.time.sleep(1_000);
+    world.cut(HOME, 'ap');
+    const command: Command = { kind: 'canvas', ...frame(), title: 'Plan', v: world.v() };
+    expect(await at(HOME, command)).toEqual(OK);
+    canvas = idOf(command);
+    name = canvasName(WORKSPACE, canvas);
+    await world.time.sleep(1_000);
+    for (const to of ['*', 'cem']) await at('us', share(to, to === '*' ? 'none' : 'edit'));
+    await world.time.sleep(1_000);
+    const { replica } = world.region('ap').processes[0]!;
+    expect(await replica.rights.author(WORKSPACE, canvas)).toBeUndefined();
+    expect(await codeOf(session('ap', 'ben'))).toBe('forbidden');
+    expect(await type('ap', '!', 'ben')).toBe('forbidden');
+    expect(await type('ap', 'from cem', 'cem')).toBe('ok');
+    let looks = 0;
+    replica.rights.watch(name, () => void looks++);
+    world.heal();
+    await world.until(() => looks > 0, 'its author is known');
+    expect(await replica.rights.of(WORKSPACE, canvas, 'ada')).toBe('edit');
+    expect(await type('ap', '.', 'ada')).toBe('ok');
+  });
+
   it('R5 a region that has not heard of it goes on by the old right, and what was written there stays', async () => {
     await open();
     world.cut(HOME, 'us');
@@ -273,6 +297,14 @@ describe('a version of a canvas', () => {
     expect(outcomes.filter((outcome) => outcome === 'rate-limited')).toHaveLength(
       16 - LIMITS.versionsPerMinute,
     );
+    // Nor does it help to say that it was long ago.
+    expect(await at(HOME, { ...keep(), v: world.v(-600_000) } as Command)).toBe('rate-limited');
+    expect(await at(HOME, { ...restore(idOf(empty)), v: 1 } as Command)).toBe('rate-limited');
+    await world.time.sleep(60_000);
+    const old = Array.from({ length: 12 }, () => ({ ...restore(idOf(empty)), v: 1 }) as Command);
+    const late: unknown[] = [];
+    for (const command of old) late.push(await at(HOME, command));
+    expect(late.filter((outcome) => outcome === 'rate-limited')).toHaveLength(2);
     await world.time.sleep(60_000);
     for (let kept = LIMITS.versionsPerMinute; kept < LIMITS.versionsPerCanvas; kept++) {
       await world.time.sleep(7_000);

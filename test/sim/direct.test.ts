@@ -126,6 +126,23 @@ describe('a direct channel', () => {
 });
 
 describe('caps', () => {
+  it('R10 of direct channels of a member, whoever opens them, also when many are opened at once', async () => {
+    open();
+    const cells = Array.from({ length: LIMITS.directPerMember - 1 }, (_, n) => ({
+      key: `direct|d${n}`,
+      v: '1',
+      value: [],
+    }));
+    const { store } = world.region('us');
+    await store.append([{ entry: { kind: 'cells', scope: memberScope(WORKSPACE, 'ben'), cells } }]);
+    const opening = ['ada', 'cem', 'dan'].map((member) => direct([member, 'ben'], member));
+    const outcomes = await Promise.all(opening.map((command) => at('us', command)));
+    expect(outcomes.filter((outcome) => outcome === 'too-many')).toHaveLength(2);
+    // One that is open can be opened again, and others can be opened.
+    expect(await at('us', opening[outcomes.findIndex((outcome) => outcome !== 'too-many')]!)).toEqual(OK);
+    expect(await at('us', direct(['ada', 'cem']))).toEqual(OK);
+  });
+
   it('R10 of reactions: so many emoji on a message and of a member, also when all come at once', async () => {
     open();
     const post = world.post('text');

@@ -14,6 +14,8 @@ export const LIMITS = {
   pinsPerChannel: 100,
   /** Members of a direct channel, the one who opens it included. */
   directMembers: 9,
+  /** Direct channels of one member, whoever opened them. */
+  directPerMember: 4_000,
   draftsPerMember: 500,
   /** Characters of all drafts of a member. */
   draftChars: 1_000_000,

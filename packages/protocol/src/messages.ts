@@ -56,6 +56,8 @@ export type CanvasVersion = {
   at: number;
   /** Bytes of the copy that was made; 0 for that of an empty canvas, which has no document. */
   bytes: number;
+  /** When a region made it, by its own clock; absent in what a version before wrote. */
+  kept?: number;
 };
 
 /** A version in the list of a canvas' versions; `document` opens it read-only. */

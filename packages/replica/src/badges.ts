@@ -96,22 +96,24 @@ export class Badges {
 
   async #open(workspace: string, channels: readonly string[]): Promise<Held[]> {
     const scopes = channels.map((channel) => channelScope(workspace, channel));
+    // Kept by who asks: others who ask for many may make room meanwhile.
+    const found = new Map<string, Held>();
     // A read under way may have begun before the last change: then once more, but not for ever.
     for (let round = 0; round < 2; round++) {
       const awaited = scopes.filter((scope) => {
-        const held = this.#held.get(scope);
+        const held = this.#held.get(scope) ?? found.get(scope);
         return held === undefined || held.isStale || held.loading !== undefined;
       });
-      if (awaited.length === 0) break;
       this.#read(awaited.filter((scope) => this.#held.get(scope)?.loading === undefined));
-      await Promise.all(awaited.map((scope) => this.#held.get(scope)?.loading));
+      for (const scope of scopes) {
+        const held = this.#held.get(scope);
+        if (held !== undefined) found.set(scope, held);
+      }
+      if (awaited.length === 0) break;
+      await Promise.all(awaited.map((scope) => found.get(scope)!.loading));
     }
-    const held = scopes.map((scope) => this.#held.get(scope));
-    if (held.every((each) => each !== undefined)) {
-      this.#makeRoom(scopes);
-      return held;
-    }
-    throw new RangeError(`${channels.length} channels are more than are counted at once`);
+    this.#makeRoom(scopes);
+    return scopes.map((scope) => found.get(scope)!);
   }
 
   /** Starts one read for all these channels; whoever waits finds it in their `loading`. */
@@ -170,7 +172,8 @@ export class Badges {
 
   #makeRoom(inUse: readonly string[]): void {
     for (const scope of inUse) {
-      const held = this.#held.get(scope)!;
+      const held = this.#held.get(scope);
+      if (held === undefined) continue;
       this.#held.delete(scope);
       this.#held.set(scope, held);
     }

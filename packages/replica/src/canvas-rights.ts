@@ -40,8 +40,7 @@ export class CanvasRights {
   /** The same as a question that can be repeated without waiting, while a batch is formed. */
   async ask({ workspace, canvas }: Of, member: string): Promise<() => Right> {
     const list = await this.#cells.open(canvasesScope(workspace));
-    // Nobody is its author, so nobody can have shared it.
-    if (authorIn(list, canvas) === undefined) return () => 'edit';
+    // A region may hear what its author said of a canvas before it hears who that is: from another region.
     const about = await this.#cells.open(aboutScope(workspace, canvas));
     return () => (authorIn(list, canvas) === member ? 'edit' : rightIn(about, member));
   }
@@ -72,9 +71,18 @@ export class CanvasRights {
   watch(name: string, changed: () => void): () => void {
     const of = canvasOf(name);
     if (of === undefined) return () => undefined;
-    return this.#cells.subscribe(aboutScope(of.workspace, of.canvas), (_scope, cells) => {
-      if (cells.some(({ key }) => key.startsWith('right|'))) changed();
-    });
+    const listed = `canvas|${of.canvas}`;
+    const unwatch = [
+      this.#cells.subscribe(aboutScope(of.workspace, of.canvas), (_scope, cells) => {
+        if (cells.some(({ key }) => key.startsWith('right|'))) changed();
+      }),
+      this.#cells.subscribe(canvasesScope(of.workspace), (_scope, cells) => {
+        if (cells.some(({ key }) => key === listed)) changed();
+      }),
+    ];
+    return () => {
+      for (const end of unwatch) end();
+    };
   }
 }
 

@@ -4,9 +4,22 @@ import { textArray } from './array-literal.ts';
 import type { Connection, Fields } from './connection.ts';
 import { PREPARED } from './prepared-bounds.ts';
 
+/** From one workspace to the next by the primary key: every process asks once a second, whatever the logs hold. */
 const HEADS = `
-  select distinct on (workspace) workspace, version, digest from causeway.changes
-  where zone = $1 order by workspace, version desc`;
+  with recursive named as (
+    (select workspace from causeway.changes where zone = $1 order by workspace limit 1)
+    union all
+    select (
+      select next.workspace from causeway.changes next
+      where next.zone = $1 and next.workspace > named.workspace order by next.workspace limit 1)
+    from named where named.workspace is not null
+  )
+  select named.workspace, head.version, head.digest from named
+  cross join lateral (
+    select version, digest from causeway.changes
+    where zone = $1 and workspace = named.workspace order by version desc limit 1
+  ) as head
+  order by named.workspace`;
 
 export async function strongHeads(connection: Connection, zone: string): Promise<NamedHead[]> {
   const rows = await connection.query(HEADS, [zone]);

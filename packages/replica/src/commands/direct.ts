@@ -1,5 +1,6 @@
 import {
   CausewayError,
+  LIMITS,
   channelScope,
   directChannel,
   isId,
@@ -9,9 +10,17 @@ import {
 import { cellsEntry } from '../cells.ts';
 import { countOrder } from '../hybrid-time.ts';
 import type { Answer, Context } from './context.ts';
+import { checkRoom, type Room } from './set.ts';
 
 /** The same wherever and whenever the channel is opened, so that nothing has to be decided. */
 const ONCE = countOrder(1);
+
+/** Anybody writes here into the private scopes of others. */
+const ROOM: Room = {
+  prefix: 'direct|',
+  ever: LIMITS.directPerMember,
+  what: 'direct channels of one member',
+};
 
 /**
  * Opens the direct channel of some members, or finds it open. Its id is the hash of its members, so
@@ -39,10 +48,14 @@ export async function direct(context: Context, id: string, command: CommandOf<'d
     size: 128 * entries.length,
     author: () => {
       context.clock.admit(command.v, 0);
-      const missing = entries.filter(({ cells }, at) => !held[at]!.has(cells[0]!.key));
+      const seen = entries.map(({ scope }, at) => context.ahead.over(scope, held[at]!));
+      const missing = entries.filter(({ cells }, at) => !seen[at]!.has(cells[0]!.key));
       // The private scopes of the others are not the sender's to wait for.
       const answer = { id, token: [{ scope, key: 'members', v: ONCE }] };
-      return missing.length === 0 ? { answer } : { answer, cells: missing };
+      if (missing.length === 0) return { answer };
+      for (const [at, { cells }] of entries.entries()) if (at > 0) checkRoom(cells[0]!, seen[at]!, ROOM);
+      const ends = missing.map(({ scope, cells }) => context.ahead.add(scope, cells));
+      return { answer, cells: missing, over: () => ends.forEach((end) => end()) };
     },
   });
 }

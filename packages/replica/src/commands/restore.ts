@@ -13,7 +13,7 @@ import * as Y from 'yjs';
 import { mayNot } from '../canvas-rights.ts';
 import { cellsEntry } from '../cells.ts';
 import { documentDigest } from '../digest.ts';
-import { orderOf } from '../hybrid-time.ts';
+import { millisOf, orderOf } from '../hybrid-time.ts';
 import { integrateOrReturn } from '../integrate.ts';
 import type { LiveDocument } from '../live-document.ts';
 import type { Store, Time } from '../ports.ts';
@@ -90,12 +90,15 @@ async function restoreAlone(
     await time.sleep(LOOK_MS);
   }
   const held = await context.cells.open(scope);
-  const change = { key: restoredKey(id), v: orderOf(v, id), value: { version, by: member } };
+  const change = {
+    key: restoredKey(id),
+    v: orderOf(v, id),
+    value: { version, by: member, kept: millisOf(context.clock.read()) },
+  };
   const token: Token = [{ scope, key: change.key, v: change.v }];
   if (held.has(change.key)) return { id, token };
 
   const then = await openVersion(context, command, held.get(versionKey(version))?.value);
-  const content = contentAuthor(id, documentDigest(name, then));
   const live = await context.documents.open(name);
   return context.queue.run<Answer>({
     key: name,
@@ -107,6 +110,8 @@ async function restoreAlone(
       check(live!.doc);
       // The lock is lost: another process may be at it.
       if (leading.aborted) throw behind();
+      // Of what is written now: another region's copy of the version may have come since it was opened.
+      const content = contentAuthor(id, documentDigest(name, then));
       if (!held.has(change.key)) {
         context.clock.admit(v, 0);
         checkRoom(change, held, ROOM);

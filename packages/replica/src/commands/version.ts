@@ -45,7 +45,8 @@ export async function version(context: Context, id: string, command: CommandOf<'
   }
 
   const copy = await copyOf(context, workspace, canvas);
-  const value: CanvasVersion = { title, by: member, at: millisOf(v), bytes: copy.length };
+  const kept = millisOf(context.clock.read());
+  const value: CanvasVersion = { title, by: member, at: millisOf(v), bytes: copy.length, kept };
   const change = { key: versionKey(id), v: order, value };
   return context.queue.run<Answer>({
     key: name,
@@ -100,12 +101,18 @@ export async function mustBeCopied(cells: Cells, name: string, doc: Y.Doc): Prom
 
 export const isEmpty = (doc: Y.Doc): boolean => doc.store.clients.size === 0;
 
-/** Versions and restores are whole copies: so many of a canvas in a minute, by the times that their cells give. */
+/**
+ * Versions and restores are whole copies: so many of a canvas in a minute, by the times at which regions made
+ * them. Their `v` is what a client says, who may say that it was long ago.
+ */
 export function checkRate(seen: Seen, now: number): void {
   const since = now - hybridOf(60_000);
   let recent = 0;
-  for (const [key, { v }] of seen)
-    if ((key.startsWith('version|') || key.startsWith('restored|')) && hybridFromText(v) > since) recent++;
+  for (const [key, { v, value }] of seen) {
+    if (!key.startsWith('version|') && !key.startsWith('restored|')) continue;
+    const { kept } = value as { kept?: number };
+    if ((kept === undefined ? hybridFromText(v) : hybridOf(kept)) > since) recent++;
+  }
   if (recent >= LIMITS.versionsPerMinute)
     throw new CausewayError(
       'rate-limited',
