@@ -125,6 +125,7 @@ describe('/v1/events of two regions of two servers', () => {
 
   it('R9 a badge is the same on devices in both regions, and reading on one of them clears it on the other', async () => {
     const ben = await world.token('ben');
+    await new Speaker(urlsOf('us-east')[0]!, ben).request('PUT', '/joined', {});
     const devices = REGIONS.map((region) => hear(urlsOf(region)[0]!, undefined, ben));
     for (const { socket, frames } of devices) {
       await said(frames, 'hello');

@@ -479,6 +479,25 @@ describe('restoring a version', () => {
     for (const region of [HOME, 'us']) expect(await at(region, restore(idOf(kept), 'ben'))).toBe('forbidden');
   });
 
+  it('R12 home restores nothing for a member of whose removal the region that asks has not heard', async () => {
+    await open();
+    await type(HOME, 'first');
+    const kept = keep();
+    await at(HOME, kept);
+    const asked = restore(idOf(kept), 'ben');
+    const forwarded = async (): Promise<string> => {
+      const question = new TextEncoder().encode(JSON.stringify(asked));
+      return new TextDecoder().decode(await world.network.bus('us').ask(HOME, 'restore', question));
+    };
+    const deed = { kind: 'remove-member', member: 'ben' } as const;
+    await world.at(HOME).strong.request({ kind: 'change', ...frame(), deed });
+    expect(await forwarded()).toContain('"code":"forbidden"');
+    await world
+      .at(HOME)
+      .strong.request({ kind: 'change', ...frame(), deed: { kind: 'return-member', member: 'ben' } });
+    expect(await forwarded()).toContain('"answer"');
+  });
+
   it('R1 whatever was written, by whomever, comes back as it was (fast-check)', async () => {
     const step = fc.record({
       root: fc.constantFrom('text', 'list', 'map'),

@@ -252,8 +252,14 @@ export class Replica {
     );
     this.reach = new Reach(this.strong, this.cells);
     const { documents, cells, generations, rights } = this;
+    const mayDo = async (command: Command): Promise<void> => {
+      // A replica without a strong half knows no members.
+      if (options.workspaces !== undefined && options.workspaces.length > 0)
+        await this.reach.command(command);
+    };
     this.#restores = new Restores({
       ...options,
+      mayDo,
       context: this.#context,
       home: (workspace) => this.strong.home(workspace),
       reach: (commit) => this.#tail.reach(commit),
@@ -262,10 +268,7 @@ export class Replica {
       ...options,
       cells,
       queue: this.#queue,
-      mayPost: async (post) => {
-        // A replica without a strong half knows no members.
-        if (options.workspaces !== undefined && options.workspaces.length > 0) await this.reach.command(post);
-      },
+      mayPost: mayDo,
       post: (post) => this.#sent(post),
       failed: (error) =>
         // The words of a refusal may name a channel.

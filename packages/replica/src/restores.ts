@@ -16,6 +16,8 @@ type Parts = RestoreParts & {
   bus: Bus;
   /** The home region of a workspace; rejects while nobody can say. */
   home(workspace: string): Promise<string>;
+  /** Rejects unless the member may have it carried out, by what is in force here. */
+  mayDo(command: CommandOf<'restore'>): Promise<void>;
 };
 
 type Said = { answer: Answer } | { problem: { code: string; detail: string; retryAfter?: number } };
@@ -51,6 +53,8 @@ export class Restores {
       // It may have moved since the other one looked.
       if ((await this.#parts.home(command.workspace)) !== this.#parts.region)
         throw new CausewayError('not-ready', 'the home region has moved; try again', { retryAfter: 1 });
+      // The other region may not have heard yet that the member was removed.
+      await this.#parts.mayDo(command);
       return encode({ answer: await restore(this.#parts, commandId(command), command) } satisfies Said);
     } catch (error) {
       if (!(error instanceof CausewayError)) throw error;

@@ -77,14 +77,14 @@ export class Reach {
 
   /**
    * The channels that a member may see, and whether he is in them: in a private or direct one always, in a
-   * public one unless he left it (its cell `joined` says false). Nobody is in an archived one.
+   * public one when he joined it. Nobody is in an archived one.
    */
   async channels(workspace: string, member: string): Promise<{ id: string; isJoined: boolean }[]> {
     const state = await this.workspace(workspace, member);
     const own = await this.#cells.open(memberScope(workspace, member));
     const named = state.channelsOf(member).map(({ id, private: isPrivate, archived }) => ({
       id,
-      isJoined: !archived && (isPrivate || own.get(`joined|${id}`)?.value !== false),
+      isJoined: !archived && (isPrivate || own.get(`joined|${id}`)?.value === true),
     }));
     const direct = [...own.values()].flatMap(({ key, value }) => {
       const id = key.startsWith('direct|') ? key.slice('direct|'.length) : undefined;

@@ -69,6 +69,17 @@ const post = (more: Partial<Command> = {}): Command =>
     ...more,
   }) as Command;
 
+const join = (member: string, on = true): Promise<unknown> =>
+  region.replica.execute({
+    kind: 'join',
+    workspace: 'acme-id',
+    channel: 'general-id',
+    member,
+    nonce: region.nonce(),
+    on,
+    v: region.replica.clock.tick(),
+  });
+
 const answered = (said: readonly Said[], re: number): Promise<Said> =>
   vi.waitFor(() => {
     const found = said.find((each) => each.re === re);
@@ -206,6 +217,7 @@ describe('the conversation', () => {
   });
 
   it('R9 says what is unread, and then what changes in channels, by markers and by mutes of any device', async () => {
+    await join('ben');
     const { talk, said } = await conversation('ben');
     talk.take(JSON.stringify({ do: 'badges', ref: 1 }));
     expect((await answered(said, 1)).badges).toEqual([{ channel: 'general-id', unread: 0, mentions: 0 }]);
@@ -233,6 +245,7 @@ describe('the conversation', () => {
   it('R10 badges of a thousand conversations are counted once a change, and none is told of what does not show', async () => {
     const all: Said[][] = [];
     for (let n = 0; n < 1_000; n++) {
+      await join(`member-${n}`);
       const { talk, said } = await conversation(`member-${n}`);
       talk.take(JSON.stringify({ do: 'badges', ref: 1 }));
       all.push(said);
@@ -250,26 +263,17 @@ describe('the conversation', () => {
   });
 
   it('R12 says no badges of a channel that its member left', async () => {
+    await Promise.all([join('ada'), join('ben')]);
     const { talk, said } = await conversation('ben');
     talk.take(JSON.stringify({ do: 'badges', ref: 1 }));
     await answered(said, 1);
-    const join = (on: boolean) =>
-      region.replica.execute({
-        kind: 'join',
-        workspace: 'acme-id',
-        channel: 'general-id',
-        member: 'ben',
-        nonce: region.nonce(),
-        on,
-        v: region.replica.clock.tick(),
-      });
-    await join(false);
+    await join('ben', false);
     const ada = await conversation('ada');
     ada.talk.take(JSON.stringify({ do: 'badges', ref: 1 }));
     await region.replica.execute(post({ member: 'cleo' }));
     await vi.waitFor(() => expect(ada.said.at(-1)!.badges?.[0]?.unread).toBe(1), { timeout: 10_000 });
     expect(said).toHaveLength(1);
-    await join(true);
+    await join('ben');
     await vi.waitFor(() => expect(said.at(-1)!.badges?.[0]?.unread).toBe(1), { timeout: 10_000 });
   });
 

@@ -81,6 +81,7 @@ describe('threads', () => {
   });
 });
 
+const join = (as: string) => send('PUT', '/channels/general/joined', { body: {}, as });
 const unread = async (as: string, after = ''): Promise<Badge[]> =>
   (await send<{ channels: Badge[] }>('GET', `/unread${after}`, { as })).channels;
 const mentions = (query: string, as = 'ben') =>
@@ -89,7 +90,9 @@ const bodies = ({ items }: Page<Mention>): string[] =>
   items.map(({ channel, message }) => `${channel} ${message.body}`);
 
 describe('what waits for the asker', () => {
-  it('R9 unread counts of all channels, as a token says', async () => {
+  it('R9 unread counts of the channels that one joined, as a token says', async () => {
+    expect(await unread('ben')).toEqual([]);
+    for (const member of ['ada', 'ben']) await join(member);
     await post('hello');
     const { readToken } = await post('@ben', {});
     expect(await unread('ben', `?after=${readToken}`)).toMatchObject([
@@ -99,6 +102,7 @@ describe('what waits for the asker', () => {
   });
 
   it('R12 mentions in pages, newest first, of this workspace only', async () => {
+    for (const member of ['ben', 'cleo']) await join(member);
     for (let n = 0; n < 3; n++) await post(`@ben ${n}`);
     const { readToken } = await post('@here too');
     const page = await mentions(`&after=${readToken}`);
