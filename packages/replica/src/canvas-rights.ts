@@ -42,7 +42,14 @@ export class CanvasRights {
     const list = await this.#cells.open(canvasesScope(workspace));
     // A region may hear what its author said of a canvas before it hears who that is: from another region.
     const about = await this.#cells.open(aboutScope(workspace, canvas));
-    return () => (authorIn(list, canvas) === member ? 'edit' : rightIn(about, member));
+    return () => rightOf(list, about, canvas, member);
+  }
+
+  /** What `of` says, when that can be said without reading. */
+  known(workspace: string, canvas: string, member: string): Right | undefined {
+    const list = this.#cells.known(canvasesScope(workspace));
+    const about = this.#cells.known(aboutScope(workspace, canvas));
+    return list === undefined || about === undefined ? undefined : rightOf(list, about, canvas, member);
   }
 
   /**
@@ -88,6 +95,9 @@ export class CanvasRights {
 
 const authorIn = (list: Held, canvas: string): string | undefined =>
   (list.get(`canvas|${canvas}`)?.value as { author: string } | undefined)?.author;
+
+const rightOf = (list: Held, about: Held, canvas: string, member: string): Right =>
+  authorIn(list, canvas) === member ? 'edit' : rightIn(about, member);
 
 /** What the cells about a canvas, by key, give to who is not its author. A value that is none of ours opens nothing. */
 export function rightIn(about: Held, member: string): Right {

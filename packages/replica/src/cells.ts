@@ -21,7 +21,7 @@ export function mergeCell(into: Map<string, Held>, cell: Held): void {
 
 export const cellsEntry = (scope: string, ...cells: Held[]): CellsEntry => ({ kind: 'cells', scope, cells });
 
-type Slot = { loading: Promise<ReadonlyMap<string, Held>>; held: Map<string, Held> };
+type Slot = { loading: Promise<ReadonlyMap<string, Held>>; held: Map<string, Held>; isLoaded: boolean };
 
 /**
  * Scopes held in memory; the ones used longest ago leave first. Messages, of which a channel that is opened brings
@@ -52,7 +52,7 @@ export class Cells {
     const slots = this.#slotsFor(scope);
     let slot = slots.get(scope);
     if (slot === undefined) {
-      slot = { held: new Map(), loading: undefined as never };
+      slot = { held: new Map(), loading: undefined as never, isLoaded: false };
       slot.loading = this.#load(scope, slot, this.#loads.load(scope));
     }
     slots.delete(scope);
@@ -62,13 +62,19 @@ export class Cells {
     return slot.loading;
   }
 
+  /** The same without waiting; undefined for a scope that is not in memory. */
+  known(scope: string): ReadonlyMap<string, Held> | undefined {
+    const slot = this.#slots.get(scope);
+    return slot?.isLoaded === true ? slot.held : undefined;
+  }
+
   /** The same for many scopes, in their order; those that are not in memory are read together. */
   openAll(scopes: readonly string[]): Promise<ReadonlyMap<string, Held>[]> {
     const missing = [...new Set(scopes)].filter((scope) => !this.#slotsFor(scope).has(scope));
     if (missing.length > 1) {
       const all = this.#store.loadCells(missing).then((cells) => Map.groupBy(cells, ({ scope }) => scope));
       for (const scope of missing) {
-        const slot: Slot = { held: new Map(), loading: undefined as never };
+        const slot: Slot = { held: new Map(), loading: undefined as never, isLoaded: false };
         slot.loading = this.#load(
           scope,
           slot,
@@ -154,6 +160,7 @@ export class Cells {
   ): Promise<ReadonlyMap<string, Held>> {
     try {
       for (const cell of await found) mergeCell(slot.held, cell);
+      slot.isLoaded = true;
       return slot.held;
     } catch (error) {
       const slots = this.#slotsFor(scope);

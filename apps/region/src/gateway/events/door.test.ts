@@ -55,6 +55,10 @@ const make = (kind: Command['kind'], more: Record<string, unknown> = {}): Comman
 const post = (body: string): Command => make('post', { body });
 const timed = (kind: Command['kind'], more: Record<string, unknown> = {}): Command =>
   make(kind, { ...more, v: region.replica.clock.tick() });
+const about = (kind: Command['kind'], more: Record<string, unknown>): Command => {
+  const { channel: _channel, ...command } = timed(kind, more) as Command & { channel: string };
+  return command as Command;
+};
 const posted = (client: EventsClient, body: string): Promise<Frame> =>
   client.frame(({ message }) => typeof message === 'object' && message.body === body);
 const bodies = (client: EventsClient): string[] =>
@@ -177,6 +181,29 @@ describe('the door of events', () => {
     const refused = await ada.request({ do: 'subscribe', ref: 4, channels: ['nowhere'] });
     expect(refused.problem!.code).toBe('not-found');
     expect(JSON.stringify([...ada.frames, ...ben.frames])).not.toContain('secret');
+  });
+
+  it('R12 says nothing of a canvas that its member may not see', async () => {
+    const [ada, ben, cem] = [await following(), await following({}, 'ben'), await following({}, 'cem')];
+    const create = about('canvas', { title: 'Plan' });
+    const canvas = commandId(create);
+    await region.replica.execute(create);
+    for (const each of [ada, ben, cem]) await each.frame(({ title }) => title === 'Plan');
+    const { cursor } = cem;
+    await cem.close();
+    for (const to of ['ben', 'cem'])
+      await region.replica.execute(about('share', { canvas, to, right: 'none' }));
+    await region.replica.execute(about('retitle', { canvas, title: 'Secret' }));
+    await ada.frame(({ title }) => title === 'Secret');
+    await region.replica.execute(post('after'));
+    const again = await following({ cursor }, 'cem');
+    for (const each of [ben, again]) {
+      await posted(each, 'after');
+      expect(JSON.stringify(each.frames)).not.toContain('Secret');
+    }
+    await region.replica.execute(about('share', { canvas, to: 'ben', right: 'view' }));
+    await region.replica.execute(about('retitle', { canvas, title: 'Open' }));
+    await ben.frame(({ title }) => title === 'Open');
   });
 
   it('a channel that its member joins is heard of from the very next change on, and one that is left no longer', async () => {

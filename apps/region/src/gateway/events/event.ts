@@ -1,8 +1,11 @@
 import { parseName, type Cell, type EventBody } from '@causeway/protocol';
 import type { Change } from '@causeway/replica';
 
-/** An event, its id, and where it belongs: events of a channel go to who hears of it, the others to the whole workspace or one member. */
-export type Event = { id: string; body: EventBody; channel?: string; only?: string };
+/**
+ * An event, its id, and where it belongs: events of a channel go to who hears of it, those of a canvas to who
+ * may see it, the others to the whole workspace or one member.
+ */
+export type Event = { id: string; body: EventBody; channel?: string; canvas?: string; only?: string };
 
 /** What a change is to those who hear of it; undefined for what is none of their business, as the newest segments are. */
 export function eventOf(change: Change, now: number): Event | undefined {
@@ -44,9 +47,13 @@ function cellEvent({ scope, key, v, value }: Cell): Event | undefined {
   if (name?.kind === 'channel') return channelEvent(id, name.channel, what, about, value);
   if (name?.kind === 'member') return memberEvent(id, name.member, what, about, value);
   if (name?.kind === 'workspace' && what === 'canvas')
-    return { id, body: { event: 'canvas', canvas: about, title: textIn(value, 'title') } };
+    return { id, body: { event: 'canvas', canvas: about, title: textIn(value, 'title') }, canvas: about };
   if (name?.kind === 'about' && key === 'title')
-    return { id, body: { event: 'canvas', canvas: name.canvas, title: textIn(value, 'title') } };
+    return {
+      id,
+      body: { event: 'canvas', canvas: name.canvas, title: textIn(value, 'text') },
+      canvas: name.canvas,
+    };
   return undefined;
 }
 

@@ -88,6 +88,7 @@ export class EventsSession implements Session {
       region,
       feed: opened.replica.feed,
       channels: this.#channels,
+      rights: opened.replica.rights,
       outgoing: this.#outgoing,
       next: () => ++this.#n,
       failed,

@@ -1,5 +1,5 @@
-import { compareText, type Sign } from '@causeway/protocol';
-import type { Change, Feed, FeedCursor, FeedPage } from '@causeway/replica';
+import { compareText, type Right, type Sign } from '@causeway/protocol';
+import type { CanvasRights, Change, Feed, FeedCursor, FeedPage } from '@causeway/replica';
 import type { Outgoing, Source } from '../outgoing.ts';
 import { encodeCursor, nameOf } from './cursor.ts';
 import { eventOf } from './event.ts';
@@ -18,6 +18,7 @@ export type StreamParts = {
   region: string;
   feed: Feed;
   channels: HeardChannels;
+  rights: Pick<CanvasRights, 'of' | 'known'>;
   outgoing: Outgoing;
   /** The next number of a frame. */
   next(): number;
@@ -145,7 +146,7 @@ export class EventStream implements Source {
   #hear(page: FeedPage): void {
     if (this.#isOver || this.#isBehind) return;
     const { outgoing, channels, failed } = this.#parts;
-    const mustLook = page.changes.some((change) => channels.isMine(change));
+    const mustLook = page.changes.some((change) => channels.isMine(change) || this.#mustAsk(change));
     const isAhead = page.from > this.#position || page.expired;
     if (isAhead || mustLook || outgoing.backlog > BEHIND_BYTES) return this.#fallBehind();
     this.#whole = Math.max(this.#whole, page.whole);
@@ -186,9 +187,11 @@ export class EventStream implements Source {
       const isMine = channels.isMine(change);
       const couldHear = isMine && this.#isHeard(change);
       if (isMine) await before(change);
+      const isSeen = await this.#maySee(change);
       if (this.#isOver) return false;
       this.#caughtUp++;
-      const isEnough = !this.#one(change, page.changes[at + 1], write, couldHear);
+      const isHeard = isSeen && (couldHear || this.#isHeard(change));
+      const isEnough = !this.#one(change, page.changes[at + 1], write, isHeard);
       if (isEnough && at + 1 < page.changes.length) return false;
     }
     this.#arriveAt(page.to);
@@ -198,7 +201,8 @@ export class EventStream implements Source {
   #tellNow(page: FeedPage, write: (text: string) => boolean): boolean {
     for (const [at, change] of page.changes.entries()) {
       if (!this.#isNew(change)) continue;
-      const isEnough = !this.#one(change, page.changes[at + 1], write, false);
+      const isHeard = this.#isHeard(change) && this.#rightTo(change) !== 'none';
+      const isEnough = !this.#one(change, page.changes[at + 1], write, isHeard);
       if (isEnough && at + 1 < page.changes.length) return false;
     }
     this.#arriveAt(page.to);
@@ -210,11 +214,11 @@ export class EventStream implements Source {
     change: Change,
     next: Change | undefined,
     write: (text: string) => boolean,
-    couldHear: boolean,
+    isHeard: boolean,
   ): boolean {
     const isLastOfCommit = next?.commit !== change.commit;
     const behind = isLastOfCommit ? change.commit : this.#position;
-    const text = couldHear || this.#isHeard(change) ? textOf(change) : undefined;
+    const text = isHeard ? textOf(change) : undefined;
     const frame =
       text === undefined
         ? undefined
@@ -242,6 +246,24 @@ export class EventStream implements Source {
     if (event === undefined) return false;
     if (event.only !== undefined) return event.only === this.#parts.member;
     return event.channel === undefined || this.#parts.channels.has(event.channel);
+  }
+
+  /** Whether the member may see the canvas that this is about has to be read first. */
+  #mustAsk(change: Change): boolean {
+    return eventOf(change, 0)?.canvas !== undefined && this.#rightTo(change) === undefined;
+  }
+
+  async #maySee(change: Change): Promise<boolean> {
+    const { rights, workspace, member } = this.#parts;
+    const canvas = eventOf(change, 0)?.canvas;
+    return canvas === undefined || (await rights.of(workspace, canvas, member)) !== 'none';
+  }
+
+  /** To the canvas that this is about, as far as it is in memory. */
+  #rightTo(change: Change): Right | undefined {
+    const { rights, workspace, member } = this.#parts;
+    const canvas = eventOf(change, 0)?.canvas;
+    return canvas === undefined ? undefined : rights.known(workspace, canvas, member);
   }
 
   #encode(commit: number, whole: number): string {
