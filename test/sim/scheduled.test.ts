@@ -149,6 +149,47 @@ describe('a scheduled post', () => {
     expect(await at('us', schedule(kept, 10_000, 1))).toBe('gone');
   });
 
+  it('R4 one that is cancelled after it was found due, and before its turn, is not sent', async () => {
+    open();
+    const post = world.post('later');
+    await at('us', schedule(post, 5_000));
+    await world.time.sleep(4_500);
+    const gate = world.region('us').faults.gate('due', 'after');
+    await gate.reached;
+    await world.time.sleep(2_000);
+    gate.open();
+    const again = world.region('us').faults.gate('due', 'after');
+    await again.reached;
+    expect(await at('us', unschedule(post))).toEqual(OK);
+    again.open();
+    await world.time.sleep(3_000);
+    expect(await shownIn('us')).toEqual([]);
+  });
+
+  it('R4 that was sent is noted as sent, though its author may not post there any more', async () => {
+    open();
+    const post = world.post('later', { member: 'ben' });
+    await at('us', schedule(post, 5_000));
+    await world.time.sleep(1_000);
+    // Nothing of it is stored elsewhere, so it is sent again and again.
+    const stop = world
+      .region('eu')
+      .faults.inject((operation) =>
+        operation === 'apply' ? Promise.reject(new Unavailable('away')) : undefined,
+      );
+    await world.until(async () => (await shownIn('us')).length === 1, 'sent', 10_000);
+    await world.at('us').strong.request({
+      kind: 'change',
+      ...frame(),
+      deed: { kind: 'remove-member', member: 'ben' },
+    });
+    await world.time.sleep(30_000);
+    expect(await cell('us', post)).not.toHaveProperty('failed');
+    stop();
+    await world.until(async () => JSON.stringify(await cell('eu', post)).includes('sent'), 'noted');
+    for (const region of ['us', 'eu']) expect(await shownIn(region)).toEqual([idOf(post)]);
+  });
+
   it('R4 a cancellation that was not heard of yet does not undo the message', async () => {
     open();
     const post = world.post('later');

@@ -1,5 +1,6 @@
 import {
   CausewayError,
+  channelScope,
   commandId,
   encodeEntry,
   isDocument,
@@ -269,6 +270,8 @@ export class Replica {
       cells,
       queue: this.#queue,
       mayPost: mayDo,
+      isHere: async (post) =>
+        (await lookup.segmentsOf(channelScope(post.workspace, post.channel), commandId(post))).length > 0,
       post: (post) => this.#sent(post),
       failed: (error) =>
         // The words of a refusal may name a channel.

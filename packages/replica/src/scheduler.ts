@@ -27,6 +27,8 @@ export type SchedulerParts = {
   time: Time;
   /** Rejects when the author may not post there now. */
   mayPost(post: CommandOf<'post'>): Promise<void>;
+  /** Is it in this region already? */
+  isHere(post: CommandOf<'post'>): Promise<boolean>;
   /** `posted` when it is committed here; `stored` says whether another region has it too, after some seconds at the latest. */
   post(post: CommandOf<'post'>): { posted: Promise<unknown>; stored: Promise<boolean> };
   failed(error: unknown): void;
@@ -82,6 +84,9 @@ export class Scheduler {
   async #send(cell: Cell): Promise<void> {
     const scheduled = cell.value as Scheduled;
     const scope = parseName(cell.scope);
+    // Cancelled or moved since it was found due: many may have been before it.
+    const now = (await this.#parts.cells.open(cell.scope)).get(cell.key);
+    if (now !== undefined && now.v > cell.v) return;
     if (scope?.kind !== 'member' || 'sent' in scheduled) return;
     const { post, at } = scheduled;
     // A peer's cell is believed only where it speaks of its own member's post, under that post's id.
@@ -91,7 +96,7 @@ export class Scheduler {
       cell.key === `scheduled|${commandId(post)}`;
     if (!isTheirs) return this.#note(cell, { ...scheduled, failed: 'id-mismatch' });
     try {
-      await this.#parts.mayPost(post);
+      await this.#mustBePostable(post);
       const { posted, stored } = this.#parts.post(post);
       stored.catch(() => undefined);
       await posted;
@@ -99,6 +104,15 @@ export class Scheduler {
     } catch (error) {
       if (!(error instanceof CausewayError) || ERRORS[error.code].next === 'retry') throw error;
       return this.#note(cell, { ...scheduled, failed: error.code });
+    }
+  }
+
+  /** What was sent already is only to be noted, whatever became of its author and channel since. */
+  async #mustBePostable(post: CommandOf<'post'>): Promise<void> {
+    try {
+      await this.#parts.mayPost(post);
+    } catch (error) {
+      if (!(await this.#parts.isHere(post))) throw error;
     }
   }
 
