@@ -396,6 +396,30 @@ describe('restoring a version', () => {
     await everywhere('first');
   });
 
+  it('R10 many that another region forwards hold up none of its other questions', async () => {
+    await open();
+    await type(HOME, 'first');
+    const kept = keep();
+    await at(HOME, kept);
+    await world.time.sleep(1_000);
+    const gate = world.region(HOME).faults.gate('append');
+    const restoring = Array.from({ length: 12 }, () => at('us', restore(idOf(kept))));
+    await gate.reached;
+    const asking = world.at('us').strong.request({
+      kind: 'change',
+      ...frame(),
+      deed: { kind: 'create-channel', slug: 'meanwhile', private: false, members: [] },
+    });
+    expect(await codeOf(asking)).toBe('ok');
+    gate.open();
+    const outcomes = await Promise.all(restoring);
+    expect(outcomes).toContainEqual(OK);
+    expect(new Set(outcomes.filter((outcome) => typeof outcome === 'string'))).toEqual(
+      new Set(['not-ready']),
+    );
+    await everywhere('first');
+  });
+
   it('R4 two processes that have not heard of each other restore one after the other', async () => {
     await open(1);
     await type(HOME, 'first');

@@ -20,11 +20,15 @@ type Parts = RestoreParts & {
   mayDo(command: CommandOf<'restore'>): Promise<void>;
 };
 
+/** Restores of other regions under way at once; the bus answers four questions at a time, and the others have to go on. */
+const FORWARDED = 2;
+
 type Said = { answer: Answer } | { problem: { code: string; detail: string; retryAfter?: number } };
 
 /** Restores of this region's workspaces, and those that others forward to their home. */
 export class Restores {
   readonly #parts: Parts;
+  #forwarded = 0;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -46,6 +50,8 @@ export class Restores {
 
   /** What another region forwards. */
   async answer(question: Uint8Array): Promise<Uint8Array> {
+    if (this.#forwarded >= FORWARDED) return encode({ problem: problemOf(busy()) } satisfies Said);
+    this.#forwarded++;
     try {
       const command = JSON.parse(new TextDecoder().decode(question)) as unknown;
       if (!Value.Check(Command, command) || command.kind !== 'restore')
@@ -58,12 +64,21 @@ export class Restores {
       return encode({ answer: await restore(this.#parts, commandId(command), command) } satisfies Said);
     } catch (error) {
       if (!(error instanceof CausewayError)) throw error;
-      const { code, message: detail, retryAfter } = error;
-      const problem = { code, detail, ...(retryAfter === undefined ? {} : { retryAfter }) };
-      return encode({ problem } satisfies Said);
+      return encode({ problem: problemOf(error) } satisfies Said);
+    } finally {
+      this.#forwarded--;
     }
   }
 }
+
+const busy = (): CausewayError =>
+  new CausewayError('not-ready', 'the home region restores for others already; try again', { retryAfter: 1 });
+
+const problemOf = ({ code, message: detail, retryAfter }: CausewayError) => ({
+  code,
+  detail,
+  ...(retryAfter === undefined ? {} : { retryAfter }),
+});
 
 const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
