@@ -25,6 +25,12 @@ async function prove(share: number, file: string | undefined): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
-  const findings = await proveChannel(share, (line) => console.error(line), stop.signal);
-  await report('c', findings, { share, file });
+  try {
+    const findings = await proveChannel(share, (line) => console.error(line), stop.signal);
+    await report('c', findings, { share, file });
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    console.error((stop.signal.reason as Error).message);
+    process.exitCode = 130;
+  }
 }
