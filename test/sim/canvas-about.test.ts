@@ -396,6 +396,40 @@ describe('restoring a version', () => {
     await everywhere('first');
   });
 
+  it('R10 many at once take few sessions of the database', async () => {
+    await open();
+    await type(HOME, 'first');
+    const kept = keep();
+    await at(HOME, kept);
+    let [leading, most] = [0, 0];
+    const { replica } = world.start(HOME, ({ store, bus }) => ({
+      bus,
+      store: new Proxy(store, {
+        get: (target, property) => {
+          const member: unknown = Reflect.get(target, property, target);
+          if (typeof member !== 'function') return member;
+          return async (...parameters: unknown[]): Promise<unknown> => {
+            const isRestore = property === 'lead' && String(parameters[0]).startsWith('restore ');
+            if (isRestore) most = Math.max(most, ++leading);
+            try {
+              return await (Reflect.apply(member, target, parameters) as Promise<unknown>);
+            } finally {
+              if (isRestore) leading--;
+            }
+          };
+        },
+      }),
+    }));
+    const restoring = Array.from({ length: 50 }, () => outcomeOf(replica.execute(restore(idOf(kept)))));
+    const outcomes = await Promise.all(restoring);
+    expect(outcomes).toContainEqual(OK);
+    expect(outcomes).toContain('not-ready');
+    expect(most).toBeLessThanOrEqual(4);
+    await everywhere('first');
+    // Whoever was refused can be served later.
+    expect(await outcomeOf(replica.execute(restore(idOf(kept))))).toEqual(OK);
+  });
+
   it('R10 many that another region forwards hold up none of its other questions', async () => {
     await open();
     await type(HOME, 'first');

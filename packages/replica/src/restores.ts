@@ -22,6 +22,8 @@ type Parts = RestoreParts & {
 
 /** Restores of other regions under way at once; the bus answers four questions at a time, and the others have to go on. */
 const FORWARDED = 2;
+/** All restores under way at once in one process: each takes a session of the database. */
+const AT_ONCE = 4;
 
 type Said = { answer: Answer } | { problem: { code: string; detail: string; retryAfter?: number } };
 
@@ -29,6 +31,7 @@ type Said = { answer: Answer } | { problem: { code: string; detail: string; retr
 export class Restores {
   readonly #parts: Parts;
   #forwarded = 0;
+  #underWay = 0;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -38,7 +41,7 @@ export class Restores {
   async execute(id: string, command: CommandOf<'restore'>): Promise<Answer> {
     const { region, bus, home } = this.#parts;
     const at = await home(command.workspace);
-    if (at === region) return restore(this.#parts, id, command);
+    if (at === region) return this.#restore(id, command);
     const said = await bus.ask(at, 'restore', encode(command)).catch((error: unknown) => {
       if (!(error instanceof BusDown)) throw error;
       throw new CausewayError('not-ready', 'the home region, which restores versions, does not answer', {
@@ -61,7 +64,7 @@ export class Restores {
         throw new CausewayError('not-ready', 'the home region has moved; try again', { retryAfter: 1 });
       // The other region may not have heard yet that the member was removed.
       await this.#parts.mayDo(command);
-      return encode({ answer: await restore(this.#parts, commandId(command), command) } satisfies Said);
+      return encode({ answer: await this.#restore(commandId(command), command) } satisfies Said);
     } catch (error) {
       if (!(error instanceof CausewayError)) throw error;
       return encode({ problem: problemOf(error) } satisfies Said);
@@ -69,10 +72,20 @@ export class Restores {
       this.#forwarded--;
     }
   }
+
+  async #restore(id: string, command: CommandOf<'restore'>): Promise<Answer> {
+    if (this.#underWay >= AT_ONCE) throw busy();
+    this.#underWay++;
+    try {
+      return await restore(this.#parts, id, command);
+    } finally {
+      this.#underWay--;
+    }
+  }
 }
 
 const busy = (): CausewayError =>
-  new CausewayError('not-ready', 'the home region restores for others already; try again', { retryAfter: 1 });
+  new CausewayError('not-ready', 'other versions are being restored; try again', { retryAfter: 1 });
 
 const problemOf = ({ code, message: detail, retryAfter }: CausewayError) => ({
   code,
