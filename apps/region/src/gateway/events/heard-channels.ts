@@ -16,6 +16,8 @@ export class HeardChannels {
   readonly #heard = new Set<string>();
   /** Direct ones of which this region does not know the members yet. */
   readonly #awaited = new Set<string>();
+  /** How often what the member may see has changed. */
+  #looks = 0;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -38,8 +40,14 @@ export class HeardChannels {
   }
 
   async add(named: readonly string[]): Promise<void> {
-    const ids: string[] = [];
-    for (const name of named) ids.push(await this.#idOf(name));
+    let ids: string[];
+    let looks: number;
+    do {
+      looks = this.#looks;
+      ids = [];
+      for (const name of named) ids.push(await this.#idOf(name));
+      // What was allowed before a change says nothing after it.
+    } while (looks !== this.#looks);
     for (const id of ids) this.#put(id);
   }
 
@@ -71,6 +79,7 @@ export class HeardChannels {
 
   /** What the member may see has changed: forgets what is not allowed any more. */
   async look(): Promise<void> {
+    this.#looks++;
     for (const id of this.#heard) if (!(await this.#mayHear(id))) this.#heard.delete(id);
   }
 
