@@ -18,6 +18,8 @@ export type TakingUpParts = {
 export class TakingUp implements Directory {
   readonly #directory: Directory;
   readonly #parts: TakingUpParts;
+  /** One at a time: a region that is away takes seconds to show. */
+  #taking: Promise<void> | undefined;
 
   constructor(directory: Directory, parts: TakingUpParts) {
     this.#directory = directory;
@@ -28,7 +30,15 @@ export class TakingUp implements Directory {
     const records = await this.#directory.read(workspaces);
     const lacking = this.#parts.foundings.filter(({ id }) => workspaces.includes(id) && !records.has(id));
     if (lacking.length === 0) return records;
-    await this.#takeUp(lacking);
+    this.#taking ??= this.#takeUp(lacking).finally(() => {
+      this.#taking = undefined;
+    });
+    // A region that is away hides none of those that are there; who asks for all of them looks again.
+    if (records.size > 0) {
+      this.#taking.catch(() => undefined);
+      return records;
+    }
+    await this.#taking;
     return this.#directory.read(workspaces);
   }
 
