@@ -1,8 +1,8 @@
 import { base64url, channelScope, segmentName } from '@causeway/protocol';
-import { Segment, indexUpdate, timeOfPost, type Row } from '@causeway/replica';
+import { Doubtful, Segment, indexUpdate, timeOfPost, type Row } from '@causeway/replica';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as Y from 'yjs';
-import { CHANNEL, WORKSPACE, World, outcomeOf } from './world.ts';
+import { CHANNEL, WORKSPACE, World, idOf, outcomeOf } from './world.ts';
 
 /** What random worlds found (docs/simulation.md), told as short as it can be. */
 let world: World;
@@ -200,4 +200,27 @@ describe('found by random worlds', () => {
     await world.until(async () => (await world.bodies('eu')).includes('new'), 'in eu', 10_000);
     expect(world.network.broker('us').stream.lastSequence).toBeLessThan(40);
   });
+});
+
+it('R3 an edit that goes because of a deletion takes the deletion along, which nobody else may have yet (seed 771625)', async () => {
+  open();
+  const post = world.post('first');
+  await world.at('eu').execute(post);
+  await world.time.sleep(1_000);
+  const message = idOf(post);
+  // It is there, and waits to be found by a look at what was not published.
+  world.region('us').faults.failNext('append', 'after', new Doubtful('who knows'));
+  expect(await outcomeOf(world.at('us').execute(world.remove(message)))).toBe('not-committed');
+  await world.at('eu').execute(world.edit(message, 'edited', world.v()));
+  await world.time.sleep(500);
+  world.region('us').processes[0]!.crash();
+  world.region('us').store.wipe();
+  world.start('us');
+  await world.time.sleep(120_000);
+  for (const { store } of world.regions) {
+    const doc = new Y.Doc();
+    for (const row of await store.loadDocument(segmentName(WORKSPACE, CHANNEL, 1))) Y.applyUpdate(doc, row);
+    const segment = new Segment(doc);
+    expect(segment.isDeleted(message) || segment.copy(message).edits.length === 1).toBe(true);
+  }
 });

@@ -81,6 +81,8 @@ export class Tidier {
       key: live.name,
       live,
       size: sizeOf(winner?.value.b ?? ''),
+      // What goes because of a deletion takes it along: the row of that may still wait, and get lost with the disk (R3).
+      ...(live.segment!.isDeleted(id) ? { whole: true } : {}),
       author: (live) => {
         const segment = live!.segment!;
         if (deleted) {
