@@ -31,7 +31,10 @@ test('the program in docs/sdk.md does what its page says, ends by itself, and th
   const kept = await mkdtemp(join(tmpdir(), 'causeway-sdk-'));
   const { world } = opened;
   const token = await world.token('ada');
-  const program = spawn(process.execPath, [file, world.regions['us-east']!.url, token, kept]);
+  const program = spawn(process.execPath, [file, world.regions['us-east']!.url, token, kept], {
+    // One that does not end has said how far it came.
+    timeout: 60_000,
+  });
   const [said, complained, [code]] = await Promise.all([
     text(program.stdout),
     text(program.stderr),
