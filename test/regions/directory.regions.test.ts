@@ -86,6 +86,12 @@ describe('the directory of a world', () => {
     await world.wipe('eu-west');
     await created('us-east', 'filled');
     await seen('eu-west', 'filled');
+    // Before it has everything it does not count, and losing another one would stop decisions until that is back.
+    await eventually(
+      'all members have everything',
+      async () => (await world.status()).regions.map(({ parts }) => parts.directory),
+      (members) => members.every((member) => member?.ready === true),
+    );
     await world.kill('ap-south', 'directory');
     await created('us-east', 'with-two');
     await world.restart('ap-south', 'directory');

@@ -4,6 +4,8 @@ import { DIRECTORY_STREAM, directorySubject } from '@causeway/protocol';
 export type DirectoryConfigOptions = {
   region: string;
   port: number;
+  /** Where `/healthz` says whether it has everything that the others have; none by default. */
+  monitorPort?: number;
   /** Folder of the bucket. */
   storeDir: string;
   /** Every region that may ask, member or not. */
@@ -20,10 +22,10 @@ export type DirectoryConfigOptions = {
 
 /** The configuration of one member, in nats-server's own syntax. */
 export function directoryConfig(options: DirectoryConfigOptions): string {
-  const { region, port, storeDir, users, sys, cluster } = options;
+  const { region, port, monitorPort, storeDir, users, sys, cluster } = options;
   return `server_name: ${quoted(`directory-${region}`)}
 listen: "127.0.0.1:${port}"
-max_payload: 64KB
+${monitorPort === undefined ? '' : `http: "127.0.0.1:${monitorPort}"\n`}max_payload: 64KB
 ping_interval: "2s"
 ping_max: 2
 write_deadline: "5s"

@@ -6,6 +6,8 @@ import { natsUrl } from './brokers.ts';
 import type { Ports } from './layout.ts';
 import type { Secrets } from './secrets.ts';
 
+const HEALTH_MS = 1_000;
+
 type From = { home: string; running: readonly string[]; ports: Ports; secrets: Secrets };
 
 /** The regions that keep the directory: three of them, or the first one where there are fewer. */
@@ -20,6 +22,7 @@ export function memberConfig(region: string, { home, running, ports, secrets }: 
   return directoryConfig({
     region,
     port: ports.directory(region),
+    monitorPort: ports.directoryMonitor(region),
     storeDir: join(home, 'regions', region, 'directory', 'bucket'),
     users: running.map((user) => ({ region: user, password: secrets.password(purpose(user)) })),
     sys: secrets.password(purpose(`sys ${region}`)),
@@ -55,6 +58,17 @@ export function directoryServices({ running, ports }: From): Record<string, Serv
   const asked = { targets: targets(ports.directory), port: ports.directoryLink };
   if (members.length === 1) return { directory: asked };
   return { directory: asked, route: { targets: targets(ports.directoryRoute), port: ports.routeLink } };
+}
+
+/**
+ * Whether a member has everything that the others have. One that lost its disk does not count before that, and the
+ * states of replicas that a stream tells of do not show it: they were good for up to a second before it began to fill.
+ */
+export async function isFilled(monitorPort: number): Promise<boolean> {
+  const answer = await fetch(`http://127.0.0.1:${monitorPort}/healthz`, {
+    signal: AbortSignal.timeout(HEALTH_MS),
+  }).catch(() => undefined);
+  return answer?.ok === true;
 }
 
 const distance = (from: string, to: string): number => (from === to ? 0 : defaultDelays(from, to));

@@ -49,6 +49,7 @@ function whatListens(ports: Ports, regions: readonly string[], servers: number):
     ...directoryMembers(regions).flatMap((member) => [
       { port: ports.directory(member), what: `the directory in ${member}` },
       { port: ports.directoryRoute(member), what: `the directory in ${member}, to its other members` },
+      { port: ports.directoryMonitor(member), what: `the health of the directory in ${member}` },
       ...regions
         .filter((region) => region !== member)
         .flatMap((region) => [

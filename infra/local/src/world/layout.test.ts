@@ -18,6 +18,7 @@ test('regions have the ports that people know, and no two things have one', () =
     ports.nats(region),
     ports.directory(region),
     ports.directoryRoute(region),
+    ports.directoryMonitor(region),
     ...REGIONS.filter((peer) => peer !== region).flatMap((peer) => [
       ports.link(region, peer),
       ports.directoryLink(region, peer),
@@ -25,7 +26,7 @@ test('regions have the ports that people know, and no two things have one', () =
     ]),
     ...Array.from({ length: MAX_SERVERS - 1 }, (_, nth) => ports.server(region, nth + 1)),
   ]);
-  expect(new Set(others).size).toBe(4 * 4 + 3 * 12 + 4 * 3);
+  expect(new Set(others).size).toBe(4 * 5 + 3 * 12 + 4 * 3);
   expect(Math.min(...others)).toBeGreaterThan(4104);
   expect(Math.max(...others)).toBeLessThan(4200);
 });

@@ -49,9 +49,10 @@ export type Ports = {
   nats(region: string): number;
   /** Where `reader` reaches the broker of `peer`. */
   link(reader: string, peer: string): number;
-  /** The region's member of the directory: to those who ask, and to the other members. */
+  /** The region's member of the directory: to those who ask, to the other members, and to who watches it. */
   directory(region: string): number;
   directoryRoute(region: string): number;
+  directoryMonitor(region: string): number;
   /** Where `reader` asks the member of `peer`, and where one member reaches another. */
   directoryLink(reader: string, peer: string): number;
   routeLink(member: string, peer: string): number;
@@ -73,6 +74,7 @@ export function portsFrom(base: number): Ports {
     link: (reader, peer) => base + 40 + 10 * index(reader) + index(peer),
     directory: (region) => base + 31 + index(region),
     directoryRoute: (region) => base + 35 + index(region),
+    directoryMonitor: (region) => base + 25 + index(region),
     directoryLink: (reader, peer) => base + 44 + 10 * index(reader) + index(peer),
     routeLink: (member, peer) => base + ROUTE_LINKS[REGIONS.length * index(member) + index(peer)]!,
   };

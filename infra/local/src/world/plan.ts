@@ -151,6 +151,7 @@ function planRegion(region: string, plan: WorldPlan, found: Found): PlannedRegio
       postgres: ports.postgres(region),
       directory: ports.directory(region),
     },
+    directoryMonitor: ports.directoryMonitor(region),
     start: {
       ...(found.database === undefined ? { postgres: startDatabase } : {}),
       ...(found.broker === undefined ? { nats: startBroker } : {}),

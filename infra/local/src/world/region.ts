@@ -1,4 +1,5 @@
 import { WorldError } from '../error.ts';
+import { isFilled } from './directory.ts';
 import { hear, NOTHING, together } from './hearing.ts';
 import { Part, type Process } from './part.ts';
 import { SERVERS, type PartName, type PartStatus, type RegionStatus, type ServerName } from './status.ts';
@@ -10,6 +11,7 @@ export type RegionPlan = {
   urls: readonly string[];
   zones: string[];
   ports: Readonly<Record<PartName, number>>;
+  directoryMonitor: number;
   start: { [part in PartName]?: (signal: AbortSignal) => Promise<Process> };
   supervise: boolean;
   /** Whether parts that are not started here run elsewhere. */
@@ -136,7 +138,7 @@ export class LocalRegion {
         ),
         nats: this.#of('nats'),
         postgres: this.#of('postgres'),
-        ...(this.#parts.has('directory') ? { directory: this.#of('directory') } : {}),
+        ...(this.#parts.has('directory') ? { directory: await this.#member() } : {}),
       },
       ...hearing,
       waiting,
@@ -149,6 +151,12 @@ export class LocalRegion {
 
   #servers(): ServerName[] {
     return SERVERS.filter((name) => this.#parts.has(name));
+  }
+
+  async #member(): Promise<PartStatus> {
+    const status = this.#of('directory');
+    if (status.state !== 'ready') return status;
+    return { ...status, ready: await isFilled(this.#plan.directoryMonitor) };
   }
 
   #of(name: PartName): PartStatus {

@@ -12,7 +12,10 @@ export type PartStatus = {
   state: PartState | 'external' | 'off';
   pid?: number;
   port?: number;
-  /** Of a server: whether it says so itself. One that runs is not ready while it misses its Postgres. */
+  /**
+   * Whether it says so itself: a server that runs is not ready while it misses its Postgres, a member of the directory
+   * while it lacks what the others have.
+   */
   ready?: boolean;
 };
 
