@@ -77,6 +77,7 @@ const STATUS: WorldStatus = {
         server: { state: 'ready', pid: 1, port: 4101 },
         nats: { state: 'ready', pid: 2, port: 4121 },
         postgres: { state: 'external' },
+        directory: { state: 'ready', pid: 5, port: 4131, ready: false },
       },
       peers: [{ zone: 'global', region: 'eu-west', connected: true, lagMs: 41.4 }],
       waiting: [{ zone: 'global', appends: 0, publishes: { updates: 0, bytes: 0 }, oldestMs: 0 }],
@@ -268,9 +269,9 @@ test('status shows regions and links, without colours in a pipe', async () => {
   expect(out.text).toBe(stripVTControlCharacters(out.text));
   expect(out.text).toBe(`Causeway at http://127.0.0.1:4100 (pid 4711)
 
-REGION   STATE      SERVER  NATS   POSTGRES  LAG
-us-east  ready      ready   ready  external  eu-west 41 ms
-eu-west  not ready  dead    ready  ready     us-east silent for 61 s (cut off)
+REGION   STATE      SERVER  NATS   POSTGRES  DIRECTORY  LAG
+us-east  ready      ready   ready  external  filling    eu-west 41 ms
+eu-west  not ready  dead    ready  ready     -          us-east silent for 61 s (cut off)
 
 LINK               THERE             BACK
 us-east - eu-west  cut (black hole)  40 ms

@@ -16,13 +16,14 @@ type Link = WorldStatus['links'][number];
 export function statusView(status: WorldStatus, paint: Paint, now: number): string {
   const head = (...titles: string[]): string[] => titles.map((title) => paint('dim', title));
   const regions = table([
-    head('REGION', 'STATE', 'SERVER', 'NATS', 'POSTGRES', 'LAG'),
+    head('REGION', 'STATE', 'SERVER', 'NATS', 'POSTGRES', 'DIRECTORY', 'LAG'),
     ...status.regions.map((region) => [
       region.region,
       region.ready ? paint('green', 'ready') : paint('red', 'not ready'),
       serversView(region, paint),
       brokerView(region, paint),
       partView(region.parts.postgres, paint),
+      memberView(region.parts.directory, paint),
       lagView(region, paint, now),
     ]),
   ]);
@@ -57,6 +58,13 @@ function serversView({ parts }: RegionStatus, paint: Paint): string {
 function partView({ state }: PartStatus, paint: Paint): string {
   if (state === 'ready' || state === 'external') return state;
   return paint(state === 'off' ? 'dim' : 'yellow', state);
+}
+
+/** Three regions have a member of the directory; one that lacks what the others have does not count yet. */
+function memberView(member: PartStatus | undefined, paint: Paint): string {
+  if (member === undefined) return paint('dim', '-');
+  if (member.state === 'ready' && member.ready === false) return paint('yellow', 'filling');
+  return partView(member, paint);
 }
 
 /** Of a broker that runs elsewhere we know only what the region says. */

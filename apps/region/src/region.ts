@@ -12,6 +12,7 @@ import { closeHttp, openHttp } from './gateway/http.ts';
 import type { Readiness } from './gateway/operations.ts';
 import { RateLimits } from './gateway/limits.ts';
 import { openDoors } from './gateway/doors.ts';
+import { Listeners } from './gateway/listeners.ts';
 import { Metrics, type Sample } from './metrics.ts';
 import { time } from './real-time.ts';
 import { Tokens } from './tokens.ts';
@@ -19,13 +20,6 @@ import { Tokens } from './tokens.ts';
 /** How long a stopping process waits for answers under way, then for what it accepted to be committed and published. */
 const ANSWER_MS = 2_000;
 const DRAIN_MS = 4_000;
-
-/**
- * Connections that the kernel takes while we are busy. With fewer, many who come back at once are left to the
- * timers of TCP, which try again after 1, 3 and 7 seconds; with many more a server that is slow would accept only
- * those whose client has lost its patience (10 s in the SDK) meanwhile.
- */
-const BACKLOG = 1_024;
 
 /** Between two rounds of telling that clients are still in their canvases. */
 const RENEW_MS = 5_000;
@@ -74,13 +68,18 @@ export async function runRegion(config: Config, log: Logger, signal: AbortSignal
   const renewing = setInterval(() => rooms.renew(), RENEW_MS);
   opened.defer(() => clearInterval(renewing));
   const parts = { config, log, tokens, access, metrics, limits, rooms, readiness, stopping: stopping.signal };
+  const listeners = new Listeners();
+  opened.defer(() => listeners.close(ANSWER_MS));
   const http = await openHttp(parts);
   opened.defer(() => closeHttp(http, ANSWER_MS));
   const doors = openDoors(http.server, parts);
   opened.defer(() => doors.close());
-  opened.defer(() => stopping.abort());
+  opened.defer(() => {
+    stopping.abort();
+    listeners.refuse();
+  });
 
-  await http.listen({ ...config.listen, backlog: BACKLOG });
+  await listeners.listen(http, config.listen);
   log.info({ zones: zones.map(({ zone }) => zone), port: config.listen.port }, 'serving');
   await aborted(signal);
   log.info('stopping');
