@@ -29,7 +29,8 @@ export class Listeners {
     const options = { host, backlog: BACKLOG, reusePort };
     await http.listen({ ...options, port });
     const { port: shared } = http.server.address() as AddressInfo;
-    for (let n = 1; reusePort && n < LISTENERS; n++) {
+    const count = reusePort ? LISTENERS : 1;
+    for (let n = 1; n < count; n++) {
       // As a server of HTTP opens its own.
       const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
         this.#sockets.add(socket);
