@@ -13,9 +13,16 @@ export async function measureUnread(
   signal: AbortSignal,
 ): Promise<Cost & { unread: number }> {
   const token = await at.world.token('newcomer');
-  const url = `${at.region.url}/v1/workspaces/${WORKSPACE}/unread`;
+  const workspace = `${at.region.url}/v1/workspaces/${WORKSPACE}`;
+  const headers = { authorization: `Bearer ${token}` };
+  const joined = await fetch(`${workspace}/channels/${history.channel}/joined`, {
+    method: 'PUT',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: '{}',
+  });
+  if (!joined.ok) throw new Error(`joining answered ${joined.status}`);
   const ask = async (): Promise<number> => {
-    const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+    const answer = await fetch(`${workspace}/unread`, { headers });
     const { channels } = (await answer.json()) as { channels: { channel: string; unread: number }[] };
     return channels.find(({ channel }) => channel === history.channel)!.unread;
   };
