@@ -27,33 +27,49 @@ async function create(region: Region, slug: string): Promise<{ status: number; c
   if (answer.status < 400) return { status: answer.status };
   return { status: answer.status, code: ((await answer.json()) as Problem).code };
 }
-const created = (region: Region, slug: string): Promise<unknown> =>
+const created = (region: Region, slug: string): ReturnType<typeof create> =>
   eventually(
     `${slug} made in ${region}`,
     () => create(region, slug),
     // What nobody answered may be done.
     ({ status, code }) => status === 201 || code === 'name-taken',
   );
-async function slugs(region: Region): Promise<string[]> {
+/** The ids of all channels of this name that the region lists. */
+async function channelsOf(region: Region, slug: string): Promise<string[]> {
   const answer = await people[region].request('GET', '/../../channels?limit=500');
-  return ((await answer.json()) as { items: { slug: string }[] }).items.map(({ slug }) => slug);
+  const { items } = (await answer.json()) as { items: { id: string; slug: string }[] };
+  return items.filter((item) => item.slug === slug).map(({ id }) => id);
 }
 const seen = (region: Region, slug: string): Promise<unknown> =>
   eventually(
     `${slug} in ${region}`,
-    () => slugs(region),
-    (all) => all.includes(slug),
+    () => channelsOf(region, slug),
+    (ids) => ids.length > 0,
   );
 
 describe('the directory of a world', () => {
   it('R7 a name that is claimed in three regions at once is one channel', async () => {
     await created('us-east', 'first');
     for (let round = 0; round < 3; round++) {
-      const answers = await Promise.all(REGIONS.map((region) => create(region, `claimed-${round}`)));
-      expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
-      for (const { status, code } of answers) expect(status === 201 || code === 'name-taken').toBe(true);
+      const slug = `claimed-${round}`;
+      const answers = await Promise.all(REGIONS.map((region) => create(region, slug)));
+      // On a busy machine the directory may not answer in time (503): then nobody knows yet who has won.
+      for (const { status, code } of answers) {
+        const decided = status === 201 || code === 'name-taken';
+        expect(decided || status === 503, `${status} ${code}`).toBe(true);
+      }
+      const last = await Promise.all(REGIONS.map((region) => created(region, slug)));
+      const made = [...answers, ...last].filter(({ status }) => status === 201);
+      expect(made.length).toBeLessThanOrEqual(1);
+      if (answers.every(({ status }) => status !== 503)) expect(made).toHaveLength(1);
     }
-    for (const region of REGIONS) await seen(region, 'claimed-2');
+    for (let round = 0; round < 3; round++) {
+      const slug = `claimed-${round}`;
+      for (const region of REGIONS) await seen(region, slug);
+      const channels = await Promise.all(REGIONS.map((region) => channelsOf(region, slug)));
+      expect(channels.map((all) => all.length)).toEqual([1, 1, 1]);
+      expect(new Set(channels.flat()).size).toBe(1);
+    }
   });
 
   it('R5 R7 a region that is cut off takes messages, and says at channels why it cannot; the others go on', async () => {
