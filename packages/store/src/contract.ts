@@ -1,3 +1,4 @@
+/* What every store owes its replica, in memory and in Postgres alike: one list, run against both. */
 import { Refused, type Store } from '@causeway/replica';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {

@@ -1,3 +1,4 @@
+/* The contract over a real Postgres, and what only a real one can do: faults, slow transactions, older tables, roles. One server for all. */
 import { startTestPostgres, type TestPostgres } from '@causeway/local';
 import { bucketOf, Doubtful, Refused, Unavailable, type Row } from '@causeway/replica';
 import { connect, createServer, type Socket } from 'node:net';
